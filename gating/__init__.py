@@ -1,0 +1,1 @@
+"""FCS events to populations."""
