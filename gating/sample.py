@@ -1,6 +1,6 @@
 """A sample: one tube's events with the channels they were measured in."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gating.errors import ChannelError, FCSError, missing
 from gating.markers import same_marker
 
-__all__ = ["Channel", "Sample"]
+__all__ = ["NO_ALIASES", "Channel", "Sample", "find_channel"]
 
 NO_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -64,7 +64,7 @@ class Sample:
     keywords: Mapping[str, str] = field(default_factory=dict)
     """TEXT keywords, upper case, ``$`` kept: ``{"$CYT": "LSRII"}``."""
     compensation: str = ""
-    """How spillover was dealt with: ``""`` not yet; else the source, e.g. ``"$SPILLOVER"`` or ``"none (declared)"``."""
+    """How spillover was dealt with: ``""`` not yet; else the source, ``"$SPILLOVER"`` or ``"none (declared)"``."""
     warnings: tuple[str, ...] = ()
     """What was odd but usable, each a full sentence that reaches quality.csv and the report."""
 
@@ -117,19 +117,28 @@ class Sample:
         Traceback (most recent call last):
         gating.errors.ChannelError: pt01: no channel or marker 'CD45RA'. Known: FSC-A, CD62-L BV421 (BV421-A), ...
         """
-        for rule in _rules(wanted, aliases.get(wanted, ())):
-            found = _areas_first(
-                [i for i, channel in enumerate(self.channels) if rule(channel)], self.channels
+        return find_channel(self.channels, wanted, aliases, self.name)
+
+
+def find_channel(channels: Sequence[Channel], wanted: str, aliases: Mapping[str, tuple[str, ...]], where: str) -> int:
+    """Return the position of the channel that ``wanted`` names, by the rules of :meth:`Sample.index`.
+
+    Raises
+    ------
+    ChannelError
+        If nothing matches, or more than one channel does; ``where`` opens the message.
+    """
+    for rule in _rules(wanted, aliases.get(wanted, ())):
+        found = _areas_first([i for i, channel in enumerate(channels) if rule(channel)], channels)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            candidates = ", ".join(label(channels[i]) for i in found)
+            raise ChannelError(
+                f"{where}: {wanted!r} could be {candidates}; name one channel in the template, "
+                f"or under [markers] in study.toml."
             )
-            if len(found) == 1:
-                return found[0]
-            if found:
-                candidates = ", ".join(label(self.channels[i]) for i in found)
-                raise ChannelError(
-                    f"{self.name}: {wanted!r} could be {candidates}; name one channel in the template, "
-                    f"or under [markers] in study.toml."
-                )
-        raise ChannelError(missing("channel or marker", wanted, map(label, self.channels), self.name))
+    raise ChannelError(missing("channel or marker", wanted, map(label, channels), where))
 
 
 def label(channel: Channel) -> str:
@@ -145,13 +154,11 @@ def _rules(wanted: str, aliases: tuple[str, ...]) -> Iterator[Callable[[Channel]
     yield lambda channel: channel.marker.casefold() == wanted.casefold()
     yield lambda channel: bool({channel.name.casefold(), channel.marker.casefold()} & named)
     yield lambda channel: any(
-        same_marker(spelling, name)
-        for spelling in (wanted, *aliases)
-        for name in (channel.marker, channel.name)
+        same_marker(spelling, name) for spelling in (wanted, *aliases) for name in (channel.marker, channel.name)
     )
 
 
-def _areas_first(found: list[int], channels: tuple[Channel, ...]) -> list[int]:
+def _areas_first(found: list[int], channels: Sequence[Channel]) -> list[int]:
     """Keep the area where height, width and area of one detector were found."""
     detectors = {channels[i].name.rsplit("-", 1)[0] for i in found}
     areas = [i for i in found if channels[i].name.endswith("-A")]

@@ -1,0 +1,54 @@
+# Two commands do everything on a machine with Python 3.11 or later, make and a compiler:
+#   make run    sets up, then runs the main job on sample_fcs/
+#   make test   sets up, then passes the tests
+# Environments live in .venv (this project) and .venv-bridge (FlowCytometryTools, which needs old numpy and pandas).
+
+PYTHON ?= python3
+VENV := .venv
+BRIDGE := .venv-bridge
+JOBS ?= 2
+
+.PHONY: help run test lint bridge sample clean
+
+help:
+	@sed -n '1,4p' Makefile
+
+$(VENV)/.run: pyproject.toml
+	@echo "Setting up $(VENV) (once; a minute or two)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@echo "Adding what the tests need"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(BRIDGE)/.test: pyproject.toml
+	@echo "Setting up $(BRIDGE): FlowCytometryTools with the oldest numpy and pandas supported"
+	@test -x $(BRIDGE)/bin/python || $(PYTHON) -m venv $(BRIDGE)
+	@$(BRIDGE)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[flowcytometrytools]' \
+		'numpy==1.26.*' 'pandas==2.1.*' 'pytest>=8' 'hypothesis>=6.100' 'XlsxWriter>=3.2'
+	@touch $@
+
+# Status 1 means: done, and some samples failed or want a look. The sample study has some on purpose.
+run: $(VENV)/.run
+	@$(VENV)/bin/phenotype run sample_fcs/study.toml --jobs $(JOBS) || test $$? -eq 1
+
+test: $(VENV)/.test
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+bridge: $(BRIDGE)/.test
+	$(BRIDGE)/bin/python -m pytest --ignore tests/gating/test_against_flowkit.py
+
+# Makes the committed sample study anew; the same seed gives the same files.
+sample: $(VENV)/.run
+	$(VENV)/bin/python benchmarks/make_sample.py
+
+clean:
+	rm -rf $(VENV) $(BRIDGE) sample_fcs/results

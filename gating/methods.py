@@ -1,0 +1,240 @@
+"""Methods that place a gate: fixed by a person, or fitted to the data.
+
+Each is a plain function ``method(frame, *, options) -> Fit``, listed in ``METHODS`` under the name a
+template uses. Its keyword-only parameters are the arguments a template may give. A cell of the method
+column that is not one of these names is a chain of threshold steps, placed by :func:`cut`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gating.density import deepest_valley, estimate_density
+from gating.errors import GateError
+from gating.gates import (
+    EllipseGate,
+    Gate,
+    PolygonGate,
+    QuadrantGate,
+    RangeGate,
+    RatioGate,
+    RectangleGate,
+)
+from gating.options import OptionFault
+from gating.thresholds import Step, Threshold, parse_chain
+from gating.transforms import Linear, Transform
+
+__all__ = ["BOOLEANS", "CHAIN", "CHAIN_OPTIONS", "METHODS", "Chain", "Fit", "Frame", "cut"]
+
+Chain = tuple[Step, ...]
+CHAIN = parse_chain("valley > control(fmo)")
+"""Default for both axes of a quadrant: the data decide; where they cannot, the FMO control does."""
+CHAIN_OPTIONS = {Chain: lambda _key, text: parse_chain(text)}
+BOOLEANS = ("not", "and", "or")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What a method may look at: the parent's events in the row's channels."""
+
+    channels: tuple[str, ...]
+    """$PnN of the row's channels."""
+    events: NDArray[np.float64]
+    """(n, d), linear, n events of the parent."""
+    threshold: Callable[[int, Chain, str, Transform | None], Threshold]
+    """Fit axis ``i`` by a chain on a population (the parent if ``""``), on a scale (fitted if None)."""
+    scale: Callable[[int, str], Transform]
+    """The display scale of axis ``i``, as fitted on a population."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A gate with the thresholds it rests on; ``gate`` is None when a threshold was refused."""
+
+    gate: Gate | None
+    thresholds: tuple[Threshold, ...]
+
+    @property
+    def status(self) -> str:
+        """The worst of its thresholds."""
+        return max((t.status for t in self.thresholds), key=("sure", "weak", "refused").index)
+
+
+def fixed_range(
+    frame: Frame,
+    *,
+    min: float | None = None,  # noqa: A002 - the word a template uses
+    max: float | None = None,  # noqa: A002
+    transform: Transform | None = None,
+) -> Fit:
+    """Keep ``min <= x < max``, linear scale; either may be left open."""
+    low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
+    scale = transform or frame.scale(0, "")
+    return _by_hand(frame, RangeGate(frame.channels, low, high, transforms=(scale,)))
+
+
+def fixed_rectangle(
+    frame: Frame,
+    *,
+    min: tuple[float, ...],
+    max: tuple[float, ...],
+    transform: Transform | None = None,  # noqa: A002
+) -> Fit:
+    """Keep ``min <= x < max`` on every channel, linear scale: ``min=1000 0; max=9000 500``."""
+    scales = _scales(frame, transform, transform)
+    return _by_hand(frame, RectangleGate(frame.channels, min, max, transforms=scales))
+
+
+def fixed_polygon(
+    frame: Frame,
+    *,
+    vertices: tuple[float, ...],
+    transform: Transform | None = None,
+    x_transform: Transform | None = None,
+    y_transform: Transform | None = None,
+) -> Fit:
+    """Keep what lies within the vertices ``x y x y ...``, given linear, joined on the display scale."""
+    if len(vertices) % 2:
+        raise GateError(f"vertices: {len(vertices)} numbers; give pairs x y")
+    scales = _declared(x_transform or transform, y_transform or transform)
+    corners = np.asarray(vertices).reshape(-1, 2)
+    return _by_hand(frame, PolygonGate(frame.channels, corners, transforms=scales))
+
+
+def fixed_ellipse(
+    frame: Frame,
+    *,
+    mean: tuple[float, ...],
+    covariance: tuple[float, ...],
+    distance_square: float = 1.0,
+    transform: Transform | None = None,
+    x_transform: Transform | None = None,
+    y_transform: Transform | None = None,
+) -> Fit:
+    """Keep what lies within a Mahalanobis distance of ``mean`` (linear); covariance on the display scale."""
+    if len(covariance) != len(mean) ** 2:
+        raise GateError(f"covariance: {len(covariance)} numbers; {len(mean)} channels need {len(mean) ** 2}")
+    scales = _declared(x_transform or transform, y_transform or transform)
+    matrix = np.asarray(covariance).reshape(len(mean), -1)
+    return _by_hand(frame, EllipseGate(frame.channels, mean, matrix, distance_square, transforms=scales))
+
+
+def fit_quadrant(
+    frame: Frame,
+    *,
+    quadrant: str,
+    on: str = "",
+    x: Chain = CHAIN,
+    y: Chain = CHAIN,
+    transform: Transform | None = None,
+) -> Fit:
+    """Keep one of the four quadrants, which together partition the parent.
+
+    ``quadrant`` gives the sign on each channel, ``+-`` for positive on the first and negative on the
+    second. Both thresholds are fitted on the population ``on``, so that quadrants of its children share them.
+    """
+    thresholds = (frame.threshold(0, x, on, transform), frame.threshold(1, y, on, transform))
+    if any(threshold.refused for threshold in thresholds):
+        return Fit(None, thresholds)
+    scales = (transform or frame.scale(0, on), transform or frame.scale(1, on))
+    values = (thresholds[0].value, thresholds[1].value)
+    return Fit(QuadrantGate(frame.channels, values, quadrant, transforms=scales), thresholds)
+
+
+def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95) -> Fit:
+    """Drop what is smaller than the valley below the cells' peak of forward scatter.
+
+    On the linear scale, as scatter is. Where there is no valley there is no debris peak, and
+    everything of positive size is kept: the threshold says so and is weak.
+    """
+    sizes = frame.events[:, 0]
+    found = None
+    if len(sizes) > 1 and sizes.min() < sizes.max():
+        density = estimate_density(sizes, smoothing=smoothing)
+        found = deepest_valley(density, max_depth=max_depth)
+    if found is None:
+        cut = Threshold(0.0, "debris", "weak", len(sizes), note="no debris peak; every event kept")
+    else:
+        cut = Threshold(found.position, "debris valley", "sure", len(sizes), found.depth)
+    return Fit(RangeGate(frame.channels[:1], cut.value, np.inf, transforms=(Linear(),)), (cut,))
+
+
+def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fit:
+    """Keep height over area within ``mad`` median absolute deviations of its median.
+
+    Channels are area then height. Two cells in the laser at once have twice the area and hardly more height.
+    """
+    area, height = frame.events[:, 0], frame.events[:, 1]
+    ratio = height[area > 0] / area[area > 0]
+    if len(ratio) < min_events:
+        refused = Threshold(np.nan, "none", "refused", len(ratio), note=f"{len(ratio)} events, needs {min_events}")
+        return Fit(None, (refused,))
+    centre = float(np.median(ratio))
+    spread = float(np.median(np.abs(ratio - centre)))
+    limits = (centre - mad * spread, centre + mad * spread)
+    threshold = Threshold(limits[0], f"median - {mad:g} MAD of height/area", "sure", len(ratio))
+    gate = RatioGate((frame.channels[1], frame.channels[0]), *limits)
+    return Fit(gate, (threshold,))
+
+
+def cut(frame: Frame, *, chain: Chain, side: str = "above", on: str = "", transform: Transform | None = None) -> Fit:
+    """Keep what is above (or below) the threshold that a chain of steps places."""
+    threshold = frame.threshold(0, chain, on, transform)
+    if threshold.refused:
+        return Fit(None, (threshold,))
+    low, high = (threshold.value, np.inf) if side == "above" else (-np.inf, threshold.value)
+    scale = transform or frame.scale(0, on)
+    return Fit(RangeGate(frame.channels, low, high, transforms=(scale,)), (threshold,))
+
+
+METHODS: dict[str, Callable[..., Fit]] = {
+    "range": fixed_range,
+    "rectangle": fixed_rectangle,
+    "polygon": fixed_polygon,
+    "ellipse": fixed_ellipse,
+    "quadrant": fit_quadrant,
+    "debris": fit_debris,
+    "singlets": fit_singlets,
+}
+DIMENSIONS = {
+    "range": (1,),
+    "rectangle": (2,),
+    "polygon": (2,),
+    "ellipse": (2,),
+    "quadrant": (2,),
+    "debris": (1, 2),
+    "singlets": (2,),
+}
+"""How many channels a row of each method names."""
+
+
+def check_arguments(arguments: dict[str, Any]) -> None:
+    """Refuse values that are well-typed and still make no sense.
+
+    Raises
+    ------
+    OptionFault
+        For an unknown side or quadrant.
+    """
+    side = arguments.get("side", "above")
+    if side not in {"above", "below"}:
+        raise OptionFault(f"side={side!r}; say above or below")
+    quadrant = arguments.get("quadrant", "++")
+    if len(quadrant) != 2 or set(quadrant) - set("+-"):
+        raise OptionFault(f"quadrant={quadrant!r}; say ++, +-, -+ or --")
+
+
+def _by_hand(frame: Frame, gate: Gate) -> Fit:
+    return Fit(gate, (Threshold(np.nan, "template", "sure", len(frame.events)),))
+
+
+def _scales(frame: Frame, x: Transform | None, y: Transform | None) -> tuple[Transform, Transform]:
+    return x or frame.scale(0, ""), y or frame.scale(1, "")
+
+
+def _declared(x: Transform | None, y: Transform | None) -> tuple[Transform, Transform]:
+    """Return the declared scales: the edge of a drawn shape must not depend on the data."""
+    return x or Linear(), y or Linear()

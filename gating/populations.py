@@ -1,0 +1,249 @@
+"""From a sample and a template to populations: each event's membership, each gate as it was applied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gating.errors import ChannelError, CompensationError
+from gating.gates import BooleanGate, Gate
+from gating.methods import Chain, Fit, Frame
+from gating.sample import NO_ALIASES, Sample
+from gating.template import ROOT, GatingTemplate, Row
+from gating.thresholds import ControlValues, Evidence, Threshold, fit_threshold
+from gating.transforms import Linear, Transform, estimate_logicle
+
+__all__ = ["Controls", "GatedSample", "Population", "control_values", "gate_sample", "needed_controls"]
+
+Controls = Mapping[tuple[str, str, str], ControlValues]
+"""Control values by role, population the threshold is fitted on, and marker."""
+NO_CONTROLS: Controls = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """The events of one sample inside a gate and every gate above it."""
+
+    name: str
+    parent: str
+    gate: Gate | BooleanGate | None
+    """None for root, and where a threshold was refused."""
+    members: NDArray[np.bool_] | None
+    """(n,), one per event of the sample; None where this or a population above was refused."""
+    thresholds: tuple[Threshold, ...] = ()
+    """What the gate rests on, an entry per channel."""
+    flags: tuple[str, ...] = ()
+    """``weak_gate``, ``refused``, ``parent_refused``."""
+
+    @property
+    def count(self) -> int | None:
+        """Events in the population; None where it was refused."""
+        return None if self.members is None else int(np.count_nonzero(self.members))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GatedSample:
+    """A sample with its populations, root first, in the order of the template."""
+
+    sample: Sample
+    populations: Mapping[str, Population]
+    template: GatingTemplate
+    columns: Mapping[str, int] = field(default_factory=dict)
+    """Column of each marker the template names, as it was resolved."""
+
+    def count(self, population: str) -> int | None:
+        """Events in a population; None where it was refused or the sample lacks its channels."""
+        found = self.populations.get(population)
+        return found.count if found else None
+
+    def fraction_of_parent(self, population: str) -> float:
+        """Share of the parent's events, in [0, 1]; NaN where either is refused or the parent is empty."""
+        here = self.populations[population]
+        count, total = here.count, self.count(here.parent)
+        return float("nan") if count is None or not total else count / total
+
+
+def gate_sample(
+    sample: Sample,
+    template: GatingTemplate,
+    *,
+    controls: Controls = NO_CONTROLS,
+    aliases: Mapping[str, tuple[str, ...]] = NO_ALIASES,
+) -> GatedSample:
+    """Apply every row of a template to one sample.
+
+    Parameters
+    ----------
+    sample
+        Compensated, or declared as needing none, if any row gates on fluorescence.
+    template
+        Parents first.
+    controls
+        From :func:`control_values`, for the steps that look at controls.
+    aliases
+        Marker to the names it may carry in files.
+
+    Returns
+    -------
+    GatedSample
+        Membership does not depend on the order of events.
+
+    Raises
+    ------
+    ChannelError
+        If a channel that a row needs is missing or ambiguous, unless the row is optional.
+    CompensationError
+        If a row gates on fluorescence and the sample is not compensated.
+    """
+    columns = _columns(sample, template, aliases)
+    everything = np.ones(len(sample), dtype=bool)
+    populations = {ROOT: Population(ROOT, "", None, everything)}
+    fitter = _Fitter(sample, columns, populations, controls)
+    for row in template.rows:
+        absent = row.optional and any(marker not in columns for marker in row.channels)
+        if not absent and all(need in populations for need in row.needs):
+            populations[row.population] = _populate(row, fitter)
+    return GatedSample(sample, MappingProxyType(populations), template, MappingProxyType(columns))
+
+
+def needed_controls(template: GatingTemplate) -> tuple[tuple[str, str, str], ...]:
+    """List the controls that the template's thresholds may look at: role, population, marker."""
+    return tuple(dict.fromkeys(need for row in template.rows for need in row.controls))
+
+
+def control_values(
+    control: Sample,
+    template: GatingTemplate,
+    *,
+    population: str,
+    marker: str,
+    aliases: Mapping[str, tuple[str, ...]] = NO_ALIASES,
+) -> ControlValues:
+    """Gate a control tube down to a population and return one channel of it.
+
+    The control's own parent gates are fitted to the control, by the same template.
+
+    Returns
+    -------
+    ControlValues
+        Linear, compensated; empty where a gate on the way was refused.
+    """
+    gated = gate_sample(control, template.lineage([population]), aliases=aliases)
+    members = gated.populations[population].members
+    column = control.events[:, control.index(marker, aliases)]
+    return ControlValues(control.name, column[:0] if members is None else column[members])
+
+
+def _columns(sample: Sample, template: GatingTemplate, aliases: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Resolve every marker of the template once; refuse fluorescence that was not compensated."""
+    columns: dict[str, int] = {}
+    for row in template.rows:
+        for marker in row.channels:
+            try:
+                column = sample.index(marker, aliases)
+            except ChannelError:
+                if row.optional:
+                    continue
+                raise
+            if sample.channels[column].kind == "fluorescence" and not sample.compensated:
+                raise CompensationError(
+                    f"{sample.name}: not compensated, and {row.population!r} gates on {sample.channels[column]} "
+                    f'({sample.channels[column].name}); give a matrix, or say source = "none" under [compensation].'
+                )
+            columns[marker] = column
+    return columns
+
+
+def _populate(row: Row, fitter: "_Fitter") -> Population:
+    """Make the population of one row from the populations above it."""
+    parent = fitter.populations[row.parent]
+    above = [fitter.populations[need].members for need in row.needs]
+    if parent.members is None or any(members is None for members in above):
+        return Population(row.population, row.parent, None, None, flags=("parent_refused",))
+    if row.boolean is not None:
+        operands = [fitter.members(name) for name in row.boolean.operands]
+        return Population(row.population, row.parent, row.boolean, parent.members & row.boolean.combine(operands))
+    fit = fitter.fit(row)
+    if fit.gate is None:
+        return Population(row.population, row.parent, None, None, fit.thresholds, ("refused",))
+    inside = fit.gate.contains(fitter.sample.events[:, [fitter.index[name] for name in fit.gate.channels]])
+    flags = ("weak_gate",) if fit.status == "weak" else ()
+    return Population(row.population, row.parent, fit.gate, parent.members & inside, fit.thresholds, flags)
+
+
+@dataclass(slots=True, eq=False)
+class _Fitter:
+    """Fits rows to one sample; a threshold asked for twice (as by four quadrants) is fitted once."""
+
+    sample: Sample
+    columns: Mapping[str, int]
+    populations: dict[str, Population]
+    controls: Controls
+    thresholds: dict[tuple[object, ...], Threshold] = field(default_factory=dict)
+    scales: dict[tuple[str, str], Transform] = field(default_factory=dict)
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Column by $PnN."""
+        return {channel.name: i for i, channel in enumerate(self.sample.channels)}
+
+    def members(self, population: str) -> NDArray[np.bool_]:
+        """Membership of a population that was not refused."""
+        members = self.populations[population].members
+        return np.zeros(len(self.sample), dtype=bool) if members is None else members
+
+    def fit(self, row: Row) -> Fit:
+        """Place one row's gate."""
+        columns = [self.columns[marker] for marker in row.channels]
+        names = tuple(self.sample.channels[i].name for i in columns)
+        events = self.sample.events[np.ix_(np.flatnonzero(self.members(row.parent)), columns)]
+
+        def threshold(axis: int, chain: Chain, on: str, transform: Transform | None) -> Threshold:
+            return self.threshold(row.channels[axis], chain, on or row.parent, transform)
+
+        def scale(axis: int, on: str) -> Transform:
+            return self.scale(row.channels[axis], on or row.parent)
+
+        if row.fit is None:
+            return Fit(None, ())
+        return row.fit(Frame(names, events, threshold, scale))
+
+    def threshold(self, marker: str, chain: Chain, on: str, transform: Transform | None) -> Threshold:
+        """Fit one channel's threshold on a population."""
+        key = (marker, tuple(step.text for step in chain), on, transform)
+        if key not in self.thresholds:
+            found = {role: v for (role, where, name), v in self.controls.items() if (where, name) == (on, marker)}
+            scale = transform or self.scale(marker, on)
+            self.thresholds[key] = fit_threshold(chain, Evidence(marker, self.values(marker, on), scale, found))
+        return self.thresholds[key]
+
+    def scale(self, marker: str, on: str) -> Transform:
+        """Fit the display scale of a channel: linear for scatter and time, logicle for fluorescence."""
+        if (marker, on) not in self.scales:
+            channel = self.sample.channels[self.columns[marker]]
+            fluorescent = channel.kind == "fluorescence"
+            values = self.values(marker, on)
+            self.scales[marker, on] = estimate_logicle(values, top=channel.range) if fluorescent else Linear()
+        return self.scales[marker, on]
+
+    def values(self, marker: str, on: str) -> NDArray[np.float64]:
+        """Finite values of one channel within a population."""
+        values = self.sample.events[self.members(on), self.columns[marker]]
+        return values[np.isfinite(values)]
+
+
+def pool_controls(tubes: list[ControlValues]) -> ControlValues:
+    """Join several tubes of one kind in one batch: their events are one sample of the negative.
+
+    Raises
+    ------
+    ValueError
+        If there is no tube.
+    """
+    if not tubes:
+        raise ValueError("no control tubes to pool")
+    first = tubes[0]
+    source = "+".join(tube.source for tube in tubes)
+    return replace(first, source=source, values=np.concatenate([tube.values for tube in tubes]))

@@ -1,0 +1,249 @@
+"""Where to cut one channel: steps that look at the data, tried in the order a template gives.
+
+``control(untransduced, quantile=0.995) > valley`` is a chain. Each step either returns a threshold
+or says why it cannot; the next one is tried, and what failed before is kept as the threshold's note.
+When none can, the threshold is *refused*: a population without a number, never a guess.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.mixture import GaussianMixture
+
+from gating.density import Valley, deepest_valley, estimate_density
+from gating.errors import ThresholdError, missing
+from gating.options import OptionFault, bind_options, split_options, split_outside
+from gating.transforms import Transform
+
+__all__ = ["STEPS", "ControlValues", "Evidence", "Step", "Threshold", "fit_threshold", "parse_chain"]
+
+CONTROL_ROLES = ("untransduced", "fmo", "unstained")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlValues:
+    """One channel of a control tube, within the same parent gate: (n,), linear, compensated."""
+
+    source: str
+    """File name of the control, or several joined by ``+``."""
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What a step may look at."""
+
+    marker: str
+    values: NDArray[np.float64]
+    """(n,), linear, finite: the population the threshold is fitted on."""
+    scale: Transform
+    """The display scale densities are estimated on."""
+    controls: Mapping[str, ControlValues] = field(default_factory=dict)
+    """By role: the sample's controls for this marker."""
+
+    @property
+    def displayed(self) -> NDArray[np.float64]:
+        """The values on the display scale."""
+        return self.scale(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One cut on one channel, with where it came from and how far to trust it."""
+
+    value: float
+    """Linear scale; NaN when refused."""
+    source: str
+    """The step that placed it, and the control it looked at."""
+    status: str
+    """``sure``, ``weak`` (placed, but look at it) or ``refused`` (not placed)."""
+    n: int
+    """Events it was fitted on."""
+    depth: float = float("nan")
+    """Density at a valley over that at its lower peak: 0 clean, 1 none. NaN for other steps."""
+    note: str = ""
+    """Why it is weak or refused, and which steps before it could not decide."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether there is no threshold."""
+        return self.status == "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a chain, as written and as called."""
+
+    text: str
+    fit: Callable[[Evidence], Threshold]
+    role: str = ""
+    """The control it needs, if any."""
+
+
+def valley(evidence: Evidence, *, smoothing: float = 1.5, max_depth: float = 0.8, min_events: int = 1000) -> Threshold:
+    """Cut at the most prominent valley of the density.
+
+    Below 1,000 events a valley is there or not by chance, and moves by several percentage points
+    between resamples of one file; deeper than 0.8 of the lower peak it is a ripple.
+    """
+    _enough(evidence, min_events)
+    found = _valley(evidence, smoothing, max_depth)
+    status = "sure" if found.depth <= 0.5 else "weak"
+    note = "" if status == "sure" else f"shallow valley (depth {found.depth:.2f})"
+    return _threshold(evidence, found.position, "valley", status, note, found.depth)
+
+
+def control(evidence: Evidence, *, role: str, quantile: float = 0.995, min_events: int = 200) -> Threshold:
+    """Cut at a quantile of a control tube within the same parent gate.
+
+    With fewer than 1 / (1 - quantile) control events, the quantile is the largest event.
+    """
+    if role not in evidence.controls:
+        raise ThresholdError(f"no {role} control for {evidence.marker}")
+    tube = evidence.controls[role]
+    least = max(min_events, int(np.ceil(1 / (1 - quantile))))
+    if len(tube.values) < least:
+        raise ThresholdError(f"{tube.source} has {len(tube.values)} events in the parent gate, needs {least}")
+    cut = float(np.quantile(tube.values, quantile))
+    source = f"{quantile:g} quantile of {tube.source}"
+    return Threshold(cut, source, "sure", len(tube.values))
+
+
+def otsu(evidence: Evidence, *, min_events: int = 200) -> Threshold:
+    """Cut where the variance between the two sides is largest; always weak, as it always finds one.
+
+    References
+    ----------
+    .. [1] Otsu N. IEEE Trans Syst Man Cybern 1979;9:62-66.
+    """
+    _enough(evidence, min_events)
+    density = estimate_density(evidence.displayed)
+    weight = np.cumsum(density.counts)[:-1]
+    total = weight[-1] + density.counts[-1]
+    moment = np.cumsum(density.counts * density.grid)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (moment[-1] * weight / total - moment[:-1]) ** 2 / (weight * (total - weight))
+    best = int(np.nanargmax(between))
+    cut = float((density.grid[best] + density.grid[best + 1]) / 2)
+    return _threshold(evidence, cut, "otsu", "weak", "Otsu's split always finds a cut: look at it")
+
+
+def mixture(evidence: Evidence, *, min_events: int = 500, max_overlap: float = 0.1) -> Threshold:
+    """Cut where two normal components are equally likely; weak, and refused where they overlap much.
+
+    The fit sees 256 quantiles of the displayed values, so neither order nor number of events moves it.
+    """
+    _enough(evidence, min_events)
+    points = np.quantile(evidence.displayed, (np.arange(256) + 0.5) / 256)[:, None]
+    model = GaussianMixture(2, means_init=np.quantile(points, [0.1, 0.9])[:, None], random_state=0).fit(points)
+    low, high = np.sort(model.means_.ravel())
+    between = np.linspace(low, high, 512)[:, None]
+    upper = model.predict_proba(between)[:, int(np.argmax(model.means_))]
+    cut = float(between[int(np.argmin(np.abs(upper - 0.5))), 0])
+    certain = model.predict_proba(points).max(axis=1)
+    overlap = float(1 - certain.mean())
+    if overlap > max_overlap:
+        raise ThresholdError(f"two normal components overlap by {overlap:.2f} (limit {max_overlap:g})")
+    return _threshold(evidence, cut, "mixture", "weak", f"two-component fit (overlap {overlap:.2f})")
+
+
+def at(evidence: Evidence, *, value: float) -> Threshold:
+    """Cut at a stated value on the linear scale: a person's choice."""
+    return Threshold(value, "template", "sure", len(evidence.values))
+
+
+STEPS: dict[str, Callable[..., Threshold]] = {
+    "valley": valley,
+    "control": control,
+    "otsu": otsu,
+    "mixture": mixture,
+    "at": at,
+}
+_POSITIONAL = {"control": "role", "at": "value"}
+
+
+def parse_chain(text: str) -> tuple[Step, ...]:
+    """Read ``control(fmo, quantile=0.995) > valley``.
+
+    Raises
+    ------
+    OptionFault
+        If a step is unknown or its arguments are wrong.
+
+    Examples
+    --------
+    >>> [step.text for step in parse_chain("control(fmo) > valley(smoothing=2)")]
+    ['control(fmo)', 'valley(smoothing=2)']
+    """
+    return tuple(_parse_step(part) for part in split_outside(text, ">"))
+
+
+def fit_threshold(chain: tuple[Step, ...], evidence: Evidence) -> Threshold:
+    """Return what the first step that can decide says; refused when none can.
+
+    A threshold that is not the first step's is at most weak: what was asked for was not there.
+    """
+    reasons: list[str] = []
+    for step in chain:
+        try:
+            threshold = step.fit(evidence)
+        except ThresholdError as error:
+            reasons.append(f"{step.text}: {error}")
+            continue
+        if reasons:
+            note = "; ".join(filter(None, [*reasons, threshold.note]))
+            return replace(threshold, status="weak", note=f"{note}; placed by {step.text}")
+        return threshold
+    return Threshold(float("nan"), "none", "refused", len(evidence.values), note="; ".join(reasons))
+
+
+def _parse_step(text: str) -> Step:
+    name, bracket, rest = text.partition("(")
+    name = name.strip()
+    if name not in STEPS:
+        raise OptionFault(missing("method", name, STEPS, "chain"))
+    if bracket and not rest.endswith(")"):
+        raise OptionFault(f"{text!r} has no closing parenthesis")
+    options = _step_options(name, rest.removesuffix(")"))
+    arguments: dict[str, Any] = bind_options(STEPS[name], options)
+    role = str(arguments.get("role", ""))
+    if role and role not in CONTROL_ROLES:
+        raise OptionFault(missing("control role", role, CONTROL_ROLES, name))
+    if not 0 < arguments.get("quantile", 0.5) < 1:
+        raise OptionFault(f"quantile={arguments['quantile']:g}; it must lie between 0 and 1")
+    return Step(text, partial(STEPS[name], **arguments), role)
+
+
+def _step_options(name: str, inside: str) -> dict[str, str]:
+    """Read the arguments of a step; the first may stand without its key."""
+    parts = split_outside(inside, ",")
+    if parts and "=" not in parts[0] and name in _POSITIONAL:
+        parts[0] = f"{_POSITIONAL[name]}={parts[0]}"
+    return split_options(",".join(parts), ",")
+
+
+def _enough(evidence: Evidence, least: int) -> None:
+    if len(evidence.values) < least:
+        raise ThresholdError(f"{len(evidence.values)} events, needs {least}")
+    if evidence.values.min() == evidence.values.max():
+        raise ThresholdError(f"all {len(evidence.values)} events have the value {evidence.values[0]:g}")
+
+
+def _valley(evidence: Evidence, smoothing: float, max_depth: float) -> Valley:
+    density = estimate_density(evidence.displayed, smoothing=smoothing)
+    found = deepest_valley(density, max_depth=max_depth)
+    if found is None:
+        raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
+    return found
+
+
+def _threshold(
+    evidence: Evidence, cut: float, source: str, status: str, note: str = "", depth: float = float("nan")
+) -> Threshold:
+    """Take a cut on the display scale back to the linear one."""
+    value = float(evidence.scale.inverse(np.array([cut]))[0])
+    return Threshold(value, source, status, len(evidence.values), depth, note)

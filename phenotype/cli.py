@@ -1,0 +1,231 @@
+"""The command line: what an analyst types, and what comes back on the screen.
+
+Heavy imports happen within the commands, so that ``--help`` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phenotype import __version__
+
+__all__ = ["main"]
+
+NOTHING_DONE = 2
+
+
+def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the errors that this program raises on purpose into their lines and exit status 2."""
+
+    @wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        from gating import GatingError
+        from phenotype.errors import PhenotypeError
+
+        try:
+            return command(*arguments, **options)
+        except (GatingError, PhenotypeError) as error:
+            click.echo(str(error), err=True)
+        except OSError as error:
+            click.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+        sys.exit(NOTHING_DONE)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="phenotype")
+def main() -> None:
+    """CAR-T memory subsets by transplant timing: FCS exports and a clinical sheet to compared groups."""
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/ beside the study]")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("--fresh", is_flag=True, help="Gate every sample anew, also those an earlier run finished.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@one_line
+def run(study: Path, out: Path | None, jobs: int, fresh: bool, as_json: bool) -> None:
+    """Run a whole STUDY.toml: FCS files to report."""
+    from phenotype.pipeline import run_study
+    from phenotype.progress import progress_bar
+
+    with progress_bar(quiet=as_json) as progress:
+        summary = run_study(study, out, jobs=jobs, fresh=fresh, progress=progress)
+    if as_json:
+        _print_json(
+            {
+                "status": summary.status,
+                "folder": str(summary.folder),
+                "report": str(summary.report),
+                "samples": summary.samples,
+                "gated": summary.gated,
+                "reused": summary.reused,
+                "failures": list(summary.failures),
+                "review": list(summary.review),
+                "seconds": round(summary.seconds, 2),
+            }
+        )
+    else:
+        _print_run(summary)
+    sys.exit(summary.status)
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@one_line
+def check(study: Path, as_json: bool) -> None:
+    """Read and validate everything that a run of STUDY.toml would; gate nothing."""
+    from phenotype.pipeline import check_study
+
+    found = check_study(study)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        for line in found.lines():
+            click.echo(line)
+    sys.exit(found.status)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@one_line
+def info(files: tuple[Path, ...], as_json: bool) -> None:
+    """Say what FCS FILES are: version, events, channels, spillover, and keywords that may name a patient."""
+    from phenotype.info import describe, describe_lines
+
+    found, faults = _each(files, describe)
+    if as_json:
+        _print_json({"files": found, "failures": faults})
+    else:
+        click.echo("\n\n".join("\n".join(describe_lines(one)) for one in found))
+    sys.exit(_say_faults(faults, found))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--template", required=True, type=click.Path(path_type=Path), help="gating.csv")
+@click.option(
+    "--compensation",
+    default="file",
+    show_default=True,
+    metavar="file|none|MATRIX.csv",
+    help="Where the matrix is from.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, as populations.csv.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@one_line
+def gate(files: tuple[Path, ...], template: Path, compensation: str, as_csv: bool, as_json: bool) -> None:
+    """Count the populations of single FILES by a gating template."""
+    from gating import read_template
+    from phenotype.single import count_file, count_lines, count_table, read_compensation
+
+    rows = read_template(template)
+    source = read_compensation(compensation)
+    found, faults = _each(files, lambda path: count_file(path, rows, source))
+    if as_json:
+        _print_json({"populations": [row for rows in found for row in rows], "failures": faults})
+    elif as_csv:
+        click.echo(count_table(found), nl=False)
+    else:
+        click.echo("\n\n".join("\n".join(count_lines(one)) for one in found))
+    sys.exit(_say_faults(faults, found))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@one_line
+def init(folder: Path) -> None:
+    """Look at a FOLDER of FCS exports and write study files to correct."""
+    from phenotype.survey import survey_folder, survey_lines, write_study
+
+    survey = survey_folder(folder)
+    write_study(survey)
+    for line in survey_lines(survey):
+        click.echo(line)
+    sys.exit(1 if survey.unreadable else 0)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--patients", type=click.IntRange(min=3), default=141, show_default=True)
+@click.option("--events", type=click.IntRange(min=500), default=60_000, show_default=True, help="Events per product.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--cohort", type=click.Path(path_type=Path), help="Clinical cohort .csv to use instead of a drawn one.")
+@click.option("--kinetics", type=click.Path(path_type=Path), help="Its expansion kinetics .csv.")
+@click.option("--harder", is_flag=True, help="Other spillover, wider negatives, 15 % intermediate cells.")
+@one_line
+def simulate(
+    folder: Path, patients: int, events: int, seed: int, cohort: Path | None, kinetics: Path | None, harder: bool
+) -> None:
+    """Write a SYNTHETIC study with known truth into FOLDER."""
+    from phenotype.progress import progress_bar
+    from phenotype.simulate import simulate_from_command
+
+    with progress_bar(quiet=False) as progress:
+        simulate_from_command(
+            folder,
+            patients=patients,
+            events=events,
+            seed=seed,
+            cohort=cohort,
+            kinetics=kinetics,
+            harder=harder,
+            progress=progress,
+        )
+    click.echo(f"{folder}: synthetic study of {patients} patients; truth/ says what is in each file")
+
+
+def _each(files: Iterable[Path], function: Callable[[Path], Any]) -> tuple[list[Any], list[dict[str, str]]]:
+    """Apply a function to each file; a fault of one is no fault of the next."""
+    from gating import GatingError
+
+    found, faults = [], []
+    for path in files:
+        try:
+            found.append(function(path))
+        except (GatingError, OSError) as error:
+            faults.append({"file": path.name, "error": str(error)})
+    return found, faults
+
+
+def _say_faults(faults: list[dict[str, str]], found: list[Any]) -> int:
+    for fault in faults:
+        click.echo(fault["error"], err=True)
+    if not faults:
+        return 0
+    return 1 if found else NOTHING_DONE
+
+
+def _print_run(summary: Any) -> None:
+    """Print what failed, what wants a look, and where the report is."""
+    reused = f", {summary.reused} from an earlier run" if summary.reused else ""
+    click.echo(f"{summary.gated} of {summary.samples} samples gated{reused} in {summary.seconds:.0f} s")
+    _print_some("not processed", [f"{row['error']}" for row in summary.failures])
+    _print_some("to review", [f"{row['sample_id']}: {row['message']}" for row in summary.review])
+    click.echo(f"report: {summary.report}")
+
+
+def _print_some(title: str, lines: list[str], most: int = 12) -> None:
+    if lines:
+        click.echo(f"{len(lines)} {title}:")
+        for line in lines[:most]:
+            click.echo(f"  {line}")
+    if len(lines) > most:
+        click.echo(f"  ... and {len(lines) - most} more, in the report")
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Counts and fractions as table rows: populations, the four subsets, the gates as they were applied."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gating import GatedSample, Population, Threshold
+from phenotype.statistics.proportions import wilson
+
+__all__ = [
+    "GATE_COLUMNS",
+    "LOCATION_COLUMNS",
+    "POPULATION_COLUMNS",
+    "SUBSET_COLUMNS",
+    "CountLimits",
+    "SampleKey",
+    "gate_rows",
+    "location_rows",
+    "population_rows",
+    "subset_rows",
+]
+
+POPULATION_COLUMNS = (
+    "sample_id", "patient_id", "file", "population", "parent", "count", "parent_count",
+    "fraction_of_parent", "ci_low", "ci_high", "flags",
+)  # fmt: skip
+SUBSET_COLUMNS = (
+    "sample_id", "patient_id", "subset", "count", "parent_count", "fraction", "ci_low", "ci_high", "flags",
+    "population", "file", "batch",
+)  # fmt: skip
+GATE_COLUMNS = (
+    "sample_id", "population", "channels", "method", "coordinates", "transform", "source", "confidence",
+    "parent", "parent_count", "valley_depth", "note",
+)  # fmt: skip
+LOCATION_COLUMNS = (
+    "sample_id", "batch", "marker", "population", "threshold", "negative_median", "positive_median",
+)  # fmt: skip
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleKey:
+    """Which sample, of whom, from which file: the first columns of every table."""
+
+    sample_id: str
+    patient_id: str
+    file: str
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CountLimits:
+    """Event counts below which a fraction is flagged or withheld."""
+
+    not_detected_below: int = 13
+    """Parent events: the limit of detection of a validated CAR assay."""
+    not_quantified_below: int = 22
+    """Parent events: its limit of quantification; below, counts are given and no fraction."""
+    min_parent_events: int = 500
+    """Parent events for a fraction without a flag: +-4 points at 25 %."""
+    min_subset_events: int = 50
+    """Events in a subset for a fraction without a flag: 14 % coefficient of variation."""
+
+
+def population_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
+    """Return a row of populations.csv for each population, root included."""
+    rows = []
+    for population in gated.populations.values():
+        parent_count = gated.count(population.parent) if population.parent else None
+        rows.append(
+            {
+                "sample_id": key.sample_id,
+                "patient_id": key.patient_id,
+                "file": key.file,
+                "population": population.name,
+                "parent": population.parent,
+                "count": population.count,
+                "parent_count": parent_count,
+                **_fraction("fraction_of_parent", population.count, parent_count),
+                "flags": ";".join(population.flags),
+            }
+        )
+    return rows
+
+
+def subset_rows(key: SampleKey, gated: GatedSample, names: Mapping[str, str], limits: CountLimits) -> list[Row]:
+    """Return a row of subsets.csv for each subset.
+
+    Parameters
+    ----------
+    key
+        The sample.
+    gated
+        With the populations that ``names`` names.
+    names
+        Subset to population: ``{"naive": "naive"}``.
+    limits
+        Fractions below the limit of quantification are withheld, never 0.
+    """
+    return [_subset_row(key, gated, subset, name, limits) for subset, name in names.items()]
+
+
+def gate_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
+    """Return a row of gates.csv for each gate as it was applied, refused ones included."""
+    rows = []
+    for population in gated.populations.values():
+        if population.parent:
+            rows.append(_gate_row(key, gated, population))
+    return rows
+
+
+def location_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
+    """Return threshold and medians of the negative and positive side of every fitted cut.
+
+    Thresholds that several populations share appear once. Medians are on the linear scale.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    for population in gated.populations.values():
+        row = gated.template.row(population.name) if population.thresholds else None
+        if row is None or row.method in {"debris", "singlets"}:
+            continue
+        fitted_on = row.on or row.parent
+        members = gated.populations[fitted_on].members
+        for marker, threshold in zip(row.channels, population.thresholds, strict=False):
+            if members is not None and math.isfinite(threshold.value):
+                values = gated.sample.events[members, gated.columns[marker]]
+                rows.setdefault((marker, fitted_on), _location(key, marker, fitted_on, threshold, values))
+    return list(rows.values())
+
+
+def _fraction(name: str, count: int | None, total: int | None) -> Row:
+    """Return a fraction with its Wilson interval; missing where a count is, or the parent is empty."""
+    if count is None or not total:
+        return {name: None, "ci_low": None, "ci_high": None}
+    low, high = wilson(count, total)
+    return {name: count / total, "ci_low": float(low), "ci_high": float(high)}
+
+
+def _subset_row(key: SampleKey, gated: GatedSample, subset: str, name: str, limits: CountLimits) -> Row:
+    population = gated.populations.get(name)
+    count = population.count if population else None
+    parent_count = gated.count(population.parent) if population else None
+    flags = [*(population.flags if population else ("absent",)), *_count_flags(count, parent_count, limits)]
+    reportable = parent_count is not None and parent_count >= limits.not_quantified_below
+    return {
+        "sample_id": key.sample_id,
+        "patient_id": key.patient_id,
+        "subset": subset,
+        "count": count,
+        "parent_count": parent_count,
+        **_fraction("fraction", count if reportable else None, parent_count),
+        "flags": ";".join(dict.fromkeys(flags)),
+        "population": name,
+        "file": key.file,
+        "batch": key.batch,
+    }
+
+
+def _count_flags(count: int | None, parent_count: int | None, limits: CountLimits) -> list[str]:
+    if count is None or parent_count is None:
+        return []
+    if parent_count < limits.not_detected_below:
+        return ["not_detected"]
+    if parent_count < limits.not_quantified_below:
+        return ["not_quantified"]
+    few = ["few_parent_events"] if parent_count < limits.min_parent_events else []
+    return few + (["few_subset_events"] if count < limits.min_subset_events else [])
+
+
+def _gate_row(key: SampleKey, gated: GatedSample, population: Population) -> Row:
+    row, gate = gated.template.row(population.name), population.gate
+    thresholds = population.thresholds
+    depths = [f"{t.depth:.4f}" for t in thresholds if math.isfinite(t.depth)]
+    return {
+        "sample_id": key.sample_id,
+        "population": population.name,
+        "channels": "|".join(gate.channels if gate and gate.channels else row.channels),
+        "method": row.method,
+        "coordinates": json.dumps(gate.coordinates(), sort_keys=True) if gate else "",
+        "transform": "|".join(map(str, gate.transforms)) if gate else "",
+        "source": "|".join(dict.fromkeys(t.source for t in thresholds)) or row.method,
+        "confidence": _confidence(population),
+        "parent": population.parent,
+        "parent_count": gated.count(population.parent),
+        "valley_depth": "|".join(depths),
+        "note": "; ".join(dict.fromkeys(t.note for t in thresholds if t.note)),
+    }
+
+
+def _confidence(population: Population) -> str:
+    """Return the worst status of a population's thresholds; a fixed gate is sure."""
+    if population.members is None:
+        return "refused"
+    return "weak" if "weak_gate" in population.flags else "sure"
+
+
+def _location(key: SampleKey, marker: str, on: str, threshold: Threshold, values: np.ndarray[Any, Any]) -> Row:
+    above = values >= threshold.value
+    return {
+        "sample_id": key.sample_id,
+        "batch": key.batch,
+        "marker": marker,
+        "population": on,
+        "threshold": threshold.value,
+        "negative_median": float(np.median(values[~above])) if (~above).any() else None,
+        "positive_median": float(np.median(values[above])) if above.any() else None,
+    }

@@ -1,0 +1,306 @@
+"""The whole study in one call: plan, gate, join, compare, write, report."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from gating import ControlValues, file_spillover, pool_controls, read_fcs_metadata
+from phenotype import __version__
+from phenotype.frequencies import GATE_COLUMNS, LOCATION_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, SampleKey
+from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
+from phenotype.pipeline.plan import Plan, make_plan
+from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
+from phenotype.pipeline.write import write_frame, write_json, write_rows
+from phenotype.quality import check_drift, check_spillover
+from phenotype.report import build_report
+from phenotype.samples import SampleRow
+from phenotype.statistics.contrasts import compare_groups, summarise_groups
+from phenotype.subsets import SUBSETS
+
+__all__ = ["RunSummary", "run_study"]
+
+QUALITY_COLUMNS = ("sample_id", "check", "value", "limit", "severity", "message")
+FAILURE_COLUMNS = ("file", "stage", "error")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did, for the last lines on the screen and the exit status."""
+
+    folder: Path
+    report: Path
+    samples: int
+    gated: int
+    reused: int
+    failures: tuple[Mapping[str, Any], ...]
+    review: tuple[Mapping[str, Any], ...]
+    """Findings that a person should look at."""
+    seconds: float
+
+    @property
+    def status(self) -> int:
+        """0 all done; 1 done, but some samples failed or need review."""
+        return 1 if self.failures or self.review else 0
+
+
+def run_study(
+    path: Path, out: Path | None = None, *, jobs: int = 1, fresh: bool = False, progress: Progress | None = None
+) -> RunSummary:
+    """Run a study from its FCS files to its report.
+
+    Parameters
+    ----------
+    path
+        study.toml.
+    out
+        Result folder; ``results`` beside the study file if None.
+    jobs
+        Worker processes. Results do not depend on it.
+    fresh
+        Gate every sample anew, even one that an earlier run finished.
+    progress
+        Called with stage, files done and files in all.
+
+    Raises
+    ------
+    StudyError
+        If an input has faults: all of them. Nothing was written.
+    """
+    started = time.perf_counter()
+    say = progress or (lambda _stage, _done, _total: None)
+    plan = make_plan(path)
+    folder = out or path.parent / "results"
+    (folder / "panels").mkdir(parents=True, exist_ok=True)
+    with _pool(jobs) as pool:
+        controls, results = _gate_controls(plan, pool, say)
+        reused = _gate_samples(plan, controls, folder, results, pool, fresh=fresh, say=say)
+    results.failures[:0] = plan.failures
+    results.quality += [finding.row() for finding in _study_findings(plan, results)]
+    tables = _write_tables(plan, results, folder)
+    write_json(folder / "run.json", _manifest(plan, results, tables, time.perf_counter() - started))
+    say("report", 0, 1)
+    report = build_report(folder, jobs=jobs)
+    say("report", 1, 1)
+    return RunSummary(
+        folder=folder,
+        report=report,
+        samples=len(plan.samples) + len({failure["file"] for failure in plan.failures}),
+        gated=len({row["sample_id"] for row in results.populations}),
+        reused=reused,
+        failures=tuple(results.failures),
+        review=tuple(row for row in results.quality if row["severity"] != "info"),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _pool(jobs: int) -> "ProcessPoolExecutor | _Here":
+    """Return worker processes with one thread each for linear algebra, or this process."""
+    if jobs == 1:
+        return _Here()
+    return ProcessPoolExecutor(jobs, initializer=threadpool_limits, initargs=(1,))
+
+
+class _Here:
+    """Stands in for a pool of processes: calls at once, in this process."""
+
+    def __enter__(self) -> "_Here":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def map(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+        """Call the function on each task."""
+        return map(function, tasks)
+
+
+Pool = ProcessPoolExecutor | _Here
+ControlsByBatch = dict[str, dict[tuple[str, str, str], ControlValues]]
+
+
+def _gate_controls(plan: Plan, pool: Pool, say: Progress) -> tuple[ControlsByBatch, SampleResult]:
+    """Gate every control tube once; return values by batch and threshold, and the tubes that failed."""
+    needs: dict[str, list[tuple[str, str]]] = {}
+    tubes: dict[str, SampleRow] = {}
+    for (_, _, population, marker), rows in plan.controls.items():
+        for row in rows:
+            tubes[row.file] = row
+            needs.setdefault(row.file, []).append((population, marker))
+    tasks = [ControlTask(file, tubes[file].path, plan.recipe, tuple(needs[file])) for file in sorted(needs)]
+    failures, values = SampleResult(), {}
+    for done, (task, result) in enumerate(zip(tasks, pool.map(gate_control, tasks), strict=True), start=1):
+        say("controls", done, len(tasks))
+        if isinstance(result, SampleResult):
+            failures.extend(result)
+        else:
+            values[task.file] = result
+    controls: ControlsByBatch = {}
+    for (batch, role, population, marker), rows in plan.controls.items():
+        found = [values[row.file][population, marker] for row in rows if row.file in values]
+        if found:
+            controls.setdefault(batch, {})[role, population, marker] = pool_controls(found)
+    return controls, failures
+
+
+def _gate_samples(
+    plan: Plan,
+    controls: ControlsByBatch,
+    folder: Path,
+    results: SampleResult,
+    pool: Pool,
+    *,
+    fresh: bool,
+    say: Progress,
+) -> int:
+    """Gate every sample that an earlier run did not, in the order of the sheet; return how many it had."""
+    kept = folder / "ledger"
+    tasks = [_task(plan, row, controls, folder) for row in plan.samples]
+    keys = _keys(plan)
+    known = {} if fresh else {key: result for key in keys if (result := load_result(kept, key)) is not None}
+    known = {
+        key: result for key, task in zip(keys, tasks, strict=True)
+        if (result := known.get(key)) is not None and (task.panels is None or result.failures or task.panels.is_file())
+    }  # fmt: skip
+    waiting = [task for key, task in zip(keys, tasks, strict=True) if key not in known]
+    done = pool.map(gate_file, waiting)
+    for count, (key, task) in enumerate(zip(keys, tasks, strict=True), start=1):
+        result = known.get(key)
+        if result is None:
+            result = next(done)
+            store_result(kept, key, result)
+        say("samples", count, len(tasks))
+        results.extend(result)
+    return len(known)
+
+
+def _task(plan: Plan, row: SampleRow, controls: ControlsByBatch, folder: Path) -> GateTask:
+    key = SampleKey(row.sample_id, row.patient_id, row.file, row.batch)
+    return GateTask(key, row.path, plan.recipe, controls.get(row.batch, {}), folder / "panels" / f"{row.sample_id}.npz")
+
+
+def _keys(plan: Plan) -> list[str]:
+    """Return the name each sample's result is kept under."""
+    recipe = plan.recipe
+    shared = [
+        *(repr((row.population, row.parent, row.channels, row.method, row.arguments)) for row in recipe.template.rows),
+        repr(replace(recipe, template=None).compensation),
+        repr(sorted(recipe.aliases.items())),
+        repr((recipe.subsets, recipe.control_subsets, recipe.limits, recipe.min_viability, recipe.max_saturated)),
+    ]
+    tubes = {row.file: file_hash(row.path) for rows in plan.controls.values() for row in rows}
+    by_batch: dict[str, list[str]] = {}
+    for (batch, *need), rows in plan.controls.items():
+        by_batch.setdefault(batch, []).append(repr((need, [(row.file, tubes[row.file]) for row in rows])))
+    return [
+        key_of(
+            [
+                row.sample_id,
+                row.file,
+                row.batch,
+                row.patient_id,
+                file_hash(row.path),
+                *shared,
+                *by_batch.get(row.batch, []),
+            ]
+        )
+        for row in plan.samples
+    ]
+
+
+def _study_findings(plan: Plan, results: SampleResult) -> list[Any]:
+    """Compare samples with each other: spillover within batches, brightness between them."""
+    gated = {row["sample_id"] for row in results.populations}
+    findings = []
+    if plan.recipe.compensation == "file":
+        rows = [row for row in plan.samples if row.sample_id in gated]
+        matrices = {row.sample_id: (row.batch, plan.metadata[row.sample_id]) for row in rows}
+        found = {name: (batch, file_spillover(metadata)) for name, (batch, metadata) in matrices.items()}
+        findings += check_spillover({name: (batch, matrix) for name, (batch, matrix) in found.items() if matrix})
+    markers = plan.recipe.template.row(plan.study.subsets[SUBSETS[0]]).channels
+    products = {row.sample_id for row in plan.samples if row.role == "product"}
+    locations = [row for row in results.locations if row["sample_id"] in products]
+    return findings + list(check_drift(locations, markers))
+
+
+def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, pd.DataFrame]:
+    """Write every table of a run; return those the manifest counts."""
+    products = {row.sample_id for row in plan.samples if row.role == "product"}
+    subsets = [row for row in results.subsets if row["sample_id"] in products]
+    cohort = cohort_table(plan.patients, subsets)
+    comparisons = compare_groups(cohort, family=plan.study.comparisons.family)
+    write_rows(folder / "populations.csv", POPULATION_COLUMNS, results.populations)
+    write_rows(folder / "subsets.csv", SUBSET_COLUMNS, subsets)
+    controls = [row for row in results.control_subsets if row["sample_id"] in products]
+    write_rows(folder / "subsets_control.csv", SUBSET_COLUMNS, controls)
+    write_rows(folder / "gates.csv", GATE_COLUMNS, results.gates)
+    write_rows(folder / "locations.csv", LOCATION_COLUMNS, results.locations)
+    write_rows(folder / "quality.csv", QUALITY_COLUMNS, results.quality)
+    write_rows(folder / "failures.csv", FAILURE_COLUMNS, results.failures)
+    write_frame(folder / "cohort.csv", cohort)
+    write_frame(folder / "comparisons.csv", comparisons)
+    write_frame(folder / "estimates.csv", summarise_groups(cohort, SUBSETS))
+    return {"cohort": cohort, "comparisons": comparisons}
+
+
+def cohort_table(patients: pd.DataFrame, subsets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Add each patient's four fractions to the clinical table; the mean where a product was stained twice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per patient of the clinical sheet, in its order; NaN where there is no product.
+    """
+    rows = pd.DataFrame(subsets, columns=list(SUBSET_COLUMNS))
+    rows["fraction"] = rows["fraction"].astype(float)
+    wide = rows.pivot_table(index="patient_id", columns="subset", values="fraction", aggfunc="mean")
+    wide = wide.reindex(columns=list(SUBSETS))
+    return patients.join(wide, on="patient_id")
+
+
+def _manifest(plan: Plan, results: SampleResult, tables: Mapping[str, pd.DataFrame], seconds: float) -> dict[str, Any]:
+    """Return what is needed to repeat the run, and what the report says of it."""
+    study = plan.study
+    packages = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "seaborn")
+    inputs = {path.name: file_hash(path) for path in study.inputs}
+    inputs |= {row.file: file_hash(row.path) for row in plan.samples}
+    inputs |= {row.file: file_hash(row.path) for rows in plan.controls.values() for row in rows}
+    failed = len({row["file"] for row in results.failures})
+    synthetic = [m.keywords.get("SYNTHETIC", "").upper() in {"TRUE", "YES", "1"} for m in plan.metadata.values()]
+    return {
+        "study": {"name": study.name},
+        "synthetic": any(synthetic) or "SYNTHETIC" in study.name.upper(),
+        "version": __version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+        "settings": study.settings(),
+        "template": [
+            f"{row.population},{row.parent},{'|'.join(row.channels)},{row.method},{row.arguments}"
+            for row in plan.recipe.template.rows
+        ],
+        "inputs": inputs,
+        "seed": None,
+        "counts": {
+            "products": sum(row.role == "product" for row in plan.samples) + len(plan.failures),
+            "gated": len({row["sample_id"] for row in results.populations}),
+            "failed": failed,
+            "patients": len(tables["cohort"]),
+            "patients_with_subsets": int(tables["cohort"][SUBSETS[0]].notna().sum()),
+        },
+        "join": {
+            "without_clinical": list(plan.join.without_clinical),
+            "without_product": list(plan.join.without_product),
+        },
+        "notes": list(plan.notes),
+        "seconds": round(seconds, 1),
+        "processes": os.cpu_count(),
+    }

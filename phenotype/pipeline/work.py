@@ -1,0 +1,190 @@
+"""What is done to one file: read, compensate, gate, count. Runs in a worker process, returns plain rows."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gating import (
+    CompensationError,
+    ControlValues,
+    GatedSample,
+    GatingError,
+    GatingTemplate,
+    Sample,
+    Spillover,
+    compensate,
+    control_values,
+    declare_uncompensated,
+    file_spillover,
+    gate_sample,
+    read_fcs,
+)
+from phenotype.frequencies import (
+    CountLimits,
+    SampleKey,
+    gate_rows,
+    location_rows,
+    population_rows,
+    subset_rows,
+)
+from phenotype.panels import panels_of, write_panels
+from phenotype.quality import (
+    Finding,
+    check_acquisition,
+    check_counts,
+    check_gates,
+    check_saturation,
+    check_viability,
+    file_findings,
+)
+
+__all__ = ["ControlTask", "GateTask", "Recipe", "SampleResult", "gate_control", "gate_file", "prepare"]
+
+LIVE = "Live"
+"""The population whose share of its parent is the viability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What all samples of a study are treated with."""
+
+    template: GatingTemplate
+    compensation: Spillover | str
+    """A matrix, ``"file"`` or ``"none"``."""
+    aliases: Mapping[str, tuple[str, ...]]
+    subsets: Mapping[str, str]
+    control_subsets: Mapping[str, str]
+    limits: CountLimits = CountLimits()
+    min_viability: float = 0.70
+    max_saturated: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateTask:
+    """One sample to gate, with the control values it may look at."""
+
+    key: SampleKey
+    path: Path
+    recipe: Recipe
+    controls: Mapping[tuple[str, str, str], ControlValues]
+    panels: Path | None = None
+    """Where the histograms for its figure go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTask:
+    """One control tube to gate: population and marker of each threshold that looks at it."""
+
+    file: str
+    path: Path
+    recipe: Recipe
+    needs: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class SampleResult:
+    """The rows that one sample adds to each table; only ``failures`` if it could not be processed."""
+
+    populations: list[dict[str, Any]] = field(default_factory=list)
+    subsets: list[dict[str, Any]] = field(default_factory=list)
+    control_subsets: list[dict[str, Any]] = field(default_factory=list)
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    locations: list[dict[str, Any]] = field(default_factory=list)
+    quality: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+    def extend(self, other: "SampleResult") -> None:
+        """Append the rows of another sample."""
+        for name, rows in asdict(other).items():
+            getattr(self, name).extend(rows)
+
+
+def failed(file: str, stage: str, error: Exception) -> SampleResult:
+    """Return the result of a file that could not be processed."""
+    return SampleResult(failures=[{"file": file, "stage": stage, "error": str(error)}])
+
+
+def prepare(sample: Sample, compensation: Spillover | str) -> Sample:
+    """Compensate a sample as the study says.
+
+    Raises
+    ------
+    CompensationError
+        If the matrix should come from the file and the file has none, or it does not fit.
+    """
+    if isinstance(compensation, Spillover):
+        return compensate(sample, compensation)
+    if compensation == "none":
+        return declare_uncompensated(sample, "none (declared)")
+    spillover = file_spillover(sample)
+    if spillover is None:
+        raise CompensationError(
+            f'{sample.name}: no $SPILLOVER, SPILL or $COMP in the file, and study.toml says source = "file"; '
+            f'give a matrix .csv, or "none" if it needs no compensation.'
+        )
+    return compensate(sample, spillover)
+
+
+def gate_control(task: ControlTask) -> dict[tuple[str, str], ControlValues] | SampleResult:
+    """Gate a control tube; returns values by population and marker, or why there are none."""
+    recipe = task.recipe
+    try:
+        sample = read_fcs(task.path, name=task.file)
+    except (GatingError, OSError) as error:
+        return failed(task.file, "read control", error)
+    try:
+        sample = prepare(sample, recipe.compensation)
+        return {
+            (population, marker): control_values(
+                sample, recipe.template, population=population, marker=marker, aliases=recipe.aliases
+            )
+            for population, marker in task.needs
+        }
+    except GatingError as error:
+        return failed(task.file, "gate control", error)
+
+
+def gate_file(task: GateTask) -> SampleResult:
+    """Gate one sample and return its rows; its histograms are written beside."""
+    file, recipe = task.key.file, task.recipe
+    try:
+        raw = read_fcs(task.path, name=file)
+    except (GatingError, OSError) as error:
+        return failed(file, "read", error)
+    try:
+        sample = prepare(raw, recipe.compensation)
+    except CompensationError as error:
+        return failed(file, "compensate", error)
+    try:
+        gated = gate_sample(sample, recipe.template, controls=task.controls, aliases=recipe.aliases)
+    except GatingError as error:
+        return failed(file, "gate", error)
+    if task.panels is not None:
+        write_panels(task.panels, panels_of(gated, controls=task.controls))
+    return _rows(task, raw, gated)
+
+
+def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
+    key, recipe = task.key, task.recipe
+    subsets = subset_rows(key, gated, recipe.subsets, recipe.limits)
+    return SampleResult(
+        populations=population_rows(key, gated),
+        subsets=subsets,
+        control_subsets=subset_rows(key, gated, recipe.control_subsets, recipe.limits),
+        gates=gate_rows(key, gated),
+        locations=location_rows(key, gated),
+        quality=[finding.row() for finding in _findings(task, raw, gated, subsets)],
+    )
+
+
+def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dict[str, Any]]) -> list[Finding]:
+    name, recipe = task.key.sample_id, task.recipe
+    return [
+        *file_findings(name, gated.sample),
+        *check_acquisition(name, raw),
+        *check_saturation(name, raw, gated.columns, recipe.max_saturated),
+        *check_viability(name, gated, LIVE, recipe.min_viability),
+        *check_gates(name, gated),
+        *check_counts(name, subsets, recipe.limits),
+    ]

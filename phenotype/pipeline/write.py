@@ -1,0 +1,65 @@
+"""Result tables on disk: UTF-8, full precision, empty for missing, whole or not at all."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["write_frame", "write_json", "write_rows"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes text that starts so for a formula."""
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a CSV under a temporary name, then give it its own.
+
+    Numbers are written with all their digits; NaN, infinite and None are empty. Text that a spreadsheet
+    would run as a formula gets a leading apostrophe.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
+    temporary.replace(path)
+
+
+def write_frame(path: Path, table: pd.DataFrame) -> None:
+    """Write a DataFrame as :func:`write_rows` does; the index is not written."""
+    columns = [str(column) for column in table.columns]
+    records = (dict(zip(columns, row, strict=True)) for row in table.itertuples(index=False, name=None))
+    write_rows(path, columns, records)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object, keys in the order given."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def cell(value: object) -> str:
+    """Return a value as a CSV cell.
+
+    Examples
+    --------
+    >>> cell(0.1), cell(3), cell(float("nan")), cell("=1+1"), cell(-2.3), cell(True)
+    ('0.1', '3', '', "'=1+1", '-2.3', '1')
+    """
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())[:10]
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        return ""
+    whole = not isinstance(value, float) and number == int(number)
+    return str(int(number)) if whole else repr(number)

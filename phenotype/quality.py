@@ -1,0 +1,250 @@
+"""What is odd about a sample, said in words: acquisition, saturation, viability, gates, counts.
+
+Every check is a function from a sample or a table to findings. A finding informs, warns, or is an
+error; none of them changes a number.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gating import GatedSample, Sample, Spillover
+from phenotype.frequencies import CountLimits
+
+__all__ = [
+    "Finding",
+    "check_acquisition",
+    "check_counts",
+    "check_drift",
+    "check_gates",
+    "check_saturation",
+    "check_spillover",
+    "check_viability",
+    "file_findings",
+]
+
+_TIME_BINS = 50
+_MIN_EVENTS_FOR_TIME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row of quality.csv."""
+
+    sample_id: str
+    check: str
+    value: float | None
+    limit: float | None
+    severity: str
+    """``info``, ``warning`` (look at it) or ``error`` (do not use it)."""
+    message: str
+
+    def row(self) -> dict[str, object]:
+        """Return the finding as a row of quality.csv."""
+        return asdict(self)
+
+
+def file_findings(sample_id: str, sample: Sample) -> Iterator[Finding]:
+    """Repeat what the reader found odd but usable."""
+    for warning in sample.warnings:
+        yield Finding(sample_id, "file", None, None, "warning", warning)
+
+
+def check_acquisition(sample_id: str, sample: Sample) -> Iterator[Finding]:
+    """Look for time running backwards, gaps, and steps in the rate of events.
+
+    The span of the Time channel is cut into 50 equal parts. A part (not the first or last) with less than
+    a twentieth of the median part's events is a gap. A rate step is a change by half or more between the
+    medians of the parts before and after some moment in the middle four fifths.
+    """
+    times = [i for i, channel in enumerate(sample.channels) if channel.kind == "time"]
+    if not times or len(sample) < _MIN_EVENTS_FOR_TIME:
+        return
+    clock = sample.events[:, times[0]]
+    if clock.max() <= clock.min():
+        yield Finding(sample_id, "time", None, None, "info", "the Time channel is constant: drift cannot be seen")
+        return
+    backwards = int(np.count_nonzero(np.diff(clock) < 0))
+    if backwards:
+        yield Finding(
+            sample_id, "time_order", backwards, 0, "info", f"time runs backwards at {backwards} events: not in order"
+        )
+    rates = np.histogram(clock, bins=_TIME_BINS)[0]
+    yield from _gaps(sample_id, rates)
+    yield from _steps(sample_id, rates)
+
+
+def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int], limit: float) -> Iterator[Finding]:
+    """Count events at the top of each channel the template uses, before compensation.
+
+    Parameters
+    ----------
+    sample
+        Uncompensated.
+    columns
+        Column of each marker.
+    limit
+        Largest harmless share, in [0, 1].
+    """
+    for marker, column in columns.items():
+        channel = sample.channels[column]
+        if not len(sample) or channel.kind == "time":
+            continue
+        share = float(np.mean(sample.events[:, column] >= _ceiling(sample.events[:, column], channel.range)))
+        if share > limit:
+            yield Finding(
+                sample_id,
+                "saturation",
+                share,
+                limit,
+                "warning",
+                f"{share:.1%} of events are at the top of {marker} ({channel.name}); the limit is {limit:.0%}",
+            )
+
+
+def check_viability(sample_id: str, gated: GatedSample, population: str, limit: float) -> Iterator[Finding]:
+    """Compare the share of live cells with the release limit."""
+    if population not in gated.populations:
+        return
+    share = gated.fraction_of_parent(population)
+    if share < limit:
+        yield Finding(
+            sample_id,
+            "viability",
+            share,
+            limit,
+            "warning",
+            f"{share:.1%} of singlets are live; the limit is {limit:.0%}",
+        )
+
+
+def check_gates(sample_id: str, gated: GatedSample) -> Iterator[Finding]:
+    """Repeat why a threshold is weak or was refused, once for thresholds that rows share."""
+    said: set[str] = set()
+    for population in gated.populations.values():
+        channels = gated.template.row(population.name).channels if population.thresholds else ()
+        for marker, threshold in zip(channels, population.thresholds, strict=False):
+            if threshold.status == "sure" or f"{marker}{threshold.note}" in said:
+                continue
+            said.add(f"{marker}{threshold.note}")
+            depth = threshold.depth if np.isfinite(threshold.depth) else None
+            severity = "error" if threshold.refused else "warning"
+            message = f"{population.name}: threshold of {marker} {threshold.status}: {threshold.note}"
+            yield Finding(sample_id, f"gate_{threshold.status}", depth, None, severity, message)
+
+
+def _ceiling(values: NDArray[np.float64], top: float) -> float:
+    """Return the value above which a digitiser has no more numbers."""
+    return min(float(values.max()), top * 0.999) if values.max() >= top * 0.999 else np.inf
+
+
+def _gaps(sample_id: str, rates: NDArray[np.int64]) -> Iterator[Finding]:
+    usual = float(np.median(rates))
+    inside = rates[1:-1]
+    empty = int(np.count_nonzero(inside < usual / 20))
+    if empty:
+        share = empty / len(rates)
+        yield Finding(
+            sample_id,
+            "time_gap",
+            share,
+            0.0,
+            "warning",
+            f"no events for {share:.0%} of the acquisition time: the flow stopped (a clog, an air bubble?)",
+        )
+
+
+def _steps(sample_id: str, rates: NDArray[np.int64]) -> Iterator[Finding]:
+    margin = len(rates) // 10
+    flowing = rates[rates >= np.median(rates) / 20]
+    ratios = [
+        (float(np.median(flowing[:i])), float(np.median(flowing[i:]))) for i in range(margin, len(flowing) - margin)
+    ]
+    largest = max((max(a, b) / max(min(a, b), 1.0) for a, b in ratios), default=1.0)
+    if largest >= 1.5:
+        yield Finding(
+            sample_id, "flow_rate", largest, 1.5, "warning", f"the rate of events changes {largest:.1f}-fold in mid-run"
+        )
+
+
+def check_counts(sample_id: str, subsets: list[dict[str, Any]], limits: CountLimits) -> Iterator[Finding]:
+    """Say when a fraction is withheld or rests on few events."""
+    parents = {row["parent_count"] for row in subsets if row["parent_count"] is not None}
+    for count in sorted(parents):
+        if count < limits.not_detected_below:
+            message = (
+                f"{count} CAR+ events: below the limit of detection ({limits.not_detected_below}); no fraction given"
+            )
+            yield Finding(sample_id, "not_detected", count, limits.not_detected_below, "error", message)
+        elif count < limits.not_quantified_below:
+            message = f"{count} CAR+ events: detected, too few to quantify ({limits.not_quantified_below}); no fraction"
+            yield Finding(sample_id, "not_quantified", count, limits.not_quantified_below, "error", message)
+        elif count < limits.min_parent_events:
+            message = f"{count} CAR+ events; below {limits.min_parent_events} a fraction is imprecise: see its interval"
+            yield Finding(sample_id, "few_events", count, limits.min_parent_events, "warning", message)
+
+
+def check_spillover(matrices: Mapping[str, tuple[str, Spillover]]) -> Iterator[Finding]:
+    """Find samples whose spillover matrix is not that of their batch.
+
+    Parameters
+    ----------
+    matrices
+        By sample: its batch and its matrix. One instrument on one day has one matrix; a file that differs
+        from what most of its batch carries was compensated by hand, or by mistake.
+    """
+    for sample_id, (batch, matrix) in matrices.items():
+        others = [other for key, (name, other) in matrices.items() if name == batch and key != sample_id]
+        same = sum(_largest_difference(matrix, other)[0] <= 1e-6 for other in others)
+        if not others or same >= (len(others)) / 2:
+            continue
+        usual = max(others, key=lambda one: sum(_largest_difference(one, other)[0] <= 1e-6 for other in others))
+        difference, where = _largest_difference(matrix, usual)
+        message = f"$SPILLOVER is not that of the other files of batch {batch or '(none)'}: {where}"
+        yield Finding(sample_id, "spillover_differs", difference, 1e-6, "warning", message)
+
+
+def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit: float = 0.2) -> Iterator[Finding]:
+    """Compare the positive cells' medians of each batch with those of all other batches.
+
+    Parameters
+    ----------
+    locations
+        Rows of locations.csv.
+    markers
+        Markers to look at.
+    limit
+        Largest harmless difference of medians, in decades. 0.2 is a factor of 1.6: voltages of one
+        instrument drift by less, and shed CD62L falls by more.
+    """
+    for marker in markers:
+        medians: dict[str, list[float]] = {}
+        for row in locations:
+            if row["marker"] == marker and (row["positive_median"] or 0) > 0:
+                medians.setdefault(row["batch"], []).append(float(np.log10(row["positive_median"])))
+        for batch, inside in sorted(medians.items()):
+            outside = [value for name, values in medians.items() if name != batch for value in values]
+            shift = float(np.median(inside) - np.median(outside)) if outside else 0.0
+            if abs(shift) > limit:
+                ids = sorted({row["sample_id"] for row in locations if row["batch"] == batch})
+                message = (
+                    f"{marker}+ cells of batch {batch} are {10**shift:.2g} times as bright as those of the other "
+                    f"batches: shedding, another voltage or another lot?"
+                )
+                yield from (Finding(name, "batch_shift", shift, limit, "warning", message) for name in ids)
+
+
+def _largest_difference(one: Spillover, other: Spillover) -> tuple[float, str]:
+    """Return the largest difference between two matrices, and between which channels."""
+    if set(one.channels) != set(other.channels):
+        return np.inf, f"channels {', '.join(one.channels)} against {', '.join(other.channels)}"
+    order = [other.channels.index(name) for name in one.channels]
+    difference = np.abs(one.matrix - other.matrix[np.ix_(order, order)])
+    row, column = np.unravel_index(int(np.argmax(difference)), difference.shape)
+    ours, theirs = one.matrix[row, column], other.matrix[np.ix_(order, order)][row, column]
+    return float(difference[row, column]), (
+        f"{one.channels[row]} into {one.channels[column]} is {ours:.3f}, usually {theirs:.3f}"
+    )

@@ -1,0 +1,70 @@
+"""Single files without a study: ``phenotype gate``."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gating import GatingTemplate, Spillover, gate_sample, read_fcs, read_spillover
+from phenotype.frequencies import POPULATION_COLUMNS, SampleKey, population_rows
+from phenotype.pipeline.work import prepare
+from phenotype.pipeline.write import cell
+
+__all__ = ["count_file", "count_lines", "count_table", "read_compensation"]
+
+Rows = list[dict[str, Any]]
+
+
+def read_compensation(source: str) -> Spillover | str:
+    """Return ``"file"``, ``"none"``, or the matrix of a CSV file.
+
+    Raises
+    ------
+    CompensationError
+        If the matrix cannot be used.
+    """
+    return source if source in {"file", "none"} else read_spillover(Path(source))
+
+
+def count_file(path: Path, template: GatingTemplate, compensation: Spillover | str) -> Rows:
+    """Gate one file and return its rows of populations.csv.
+
+    Raises
+    ------
+    GatingError
+        If the file cannot be read, compensated or gated.
+    """
+    sample = read_fcs(path)
+    if any(_fluorescent(sample, marker) for row in template.rows for marker in row.channels):
+        sample = prepare(sample, compensation)
+    return population_rows(SampleKey(path.stem, "", path.name), gate_sample(sample, template))
+
+
+def count_table(found: Sequence[Rows]) -> str:
+    """Return the rows as CSV text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(POPULATION_COLUMNS)
+    writer.writerows([cell(row[column]) for column in POPULATION_COLUMNS] for rows in found for row in rows)
+    return text.getvalue()
+
+
+def count_lines(rows: Rows) -> list[str]:
+    """Return one file's populations as an indented tree with counts and percent of parent."""
+    depth = {"": -1}
+    lines = [str(rows[0]["file"])]
+    for row in rows:
+        depth[row["population"]] = level = depth[row["parent"]] + 1
+        share = "" if row["fraction_of_parent"] is None else f"{row['fraction_of_parent']:8.2%}"
+        count = "refused" if row["count"] is None else f"{row['count']:,}"
+        flags = f"  {row['flags']}" if row["flags"] else ""
+        lines.append(f"  {'  ' * level + row['population']:<32}{count:>12}{share:>10}{flags}")
+    return lines
+
+
+def _fluorescent(sample: Any, marker: str) -> bool:
+    try:
+        return bool(sample.channels[sample.index(marker)].kind == "fluorescence")
+    except LookupError:
+        return True

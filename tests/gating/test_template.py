@@ -1,0 +1,116 @@
+"""Templates: every fault of the file at once, each with its row."""
+
+import pytest
+
+from gating.errors import TemplateError
+from gating.template import parse_template, read_template
+
+HEADER = "population,parent,channels,method,arguments\n"
+
+
+def faults(*rows: str) -> tuple[str, ...]:
+    """Return the faults of a template with these rows."""
+    with pytest.raises(TemplateError) as caught:
+        parse_template(HEADER + "\n".join(rows))
+    return caught.value.faults
+
+
+def test_all_faults_of_a_file_are_said_at_once():
+    """Someone in a hurry should have to look once, not once per mistake."""
+    assert faults("Live,Singlets,Viability,valley,side=below", "T cells,Live,CD3,medain,", "B cells,Live,,valley,") == (
+        "row 2: no parent above 'Singlets'. Known: root",
+        "row 3: no method 'medain'. Known: range, rectangle, polygon, ellipse, quadrant, debris, singlets, "
+        "not, and, or, valley, control, otsu, mixture, at",
+        "row 4: method 'valley' needs 1 channel, found 0: none; separate two with |",
+    )
+
+
+def test_a_circle_of_parents_is_named():
+    """Each row of a circle looks plausible alone."""
+    found = faults("A,B,CD3,valley,", "B,C,CD4,valley,", "C,A,CD8,valley,")
+
+    assert found[0] == "row 2: parents go in a circle: B <- C <- A <- B; one of them must lie on root"
+
+
+def test_an_orphan_is_not_silently_on_root():
+    """A parent that is nowhere is a typing error."""
+    assert faults("T cells,Lvie,CD3,valley,") == ("row 2: no parent above 'Lvie'. Known: root",)
+
+
+def test_a_parent_below_is_said_to_be_below():
+    """The row is right; only its place is wrong."""
+    assert faults("T cells,Live,CD3,valley,", "Live,root,Viability,valley,side=below") == (
+        "row 2: parent 'Live' is in row 3, below; put parents first",
+    )
+
+
+def test_a_name_used_twice_is_refused():
+    """A name is all that other tables say of a population."""
+    assert faults("Live,root,CD3,valley,", "Live,root,CD4,valley,") == (
+        "row 3: population 'Live' stands twice; names are unique (root is reserved)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("A,root,CD3,valley,side=left", "side='left'; say above or below"),
+        ("A,root,CD3|CD4,quadrant,quadrant=+", "quadrant='+'; say ++, +-, -+ or --"),
+        ("A,root,CD3,quadrant,quadrant=++", "method 'quadrant' needs 2 channels, found 1: CD3; separate two with |"),
+        ('A,root,CD3,"control(quantile=0.9)",', "control: argument 'role' is missing"),
+        ('A,root,CD3,"control(fmo, quantile=1.5)",', "quantile=1.5; it must lie between 0 and 1"),
+        ('A,root,CD3,"control(fom)",', "control: no control role 'fom'; did you mean 'fmo'?"),
+        ("A,root,CD3,valley > geuss,", "chain: no method 'geuss'"),
+        ("A,root,,not,", "method 'not' needs of=POPULATION"),
+        ("A,root,,not,of=B", "of=B: no population above 'B'. Known: root"),
+        ("A,root,CD3,valley,on=B", "on=B: no population above 'B'. Known: root"),
+        ("A,root,CD3,range,min=ten", "min='ten' is not a number"),
+        ("A,root,CD3,range,transform=biex", "transform=biex"),
+    ],
+)
+def test_each_kind_of_fault_has_its_words(row, fault):
+    """The message shows the value found and what would be right."""
+    (found,) = faults(row)
+
+    assert fault in found
+
+
+def test_a_missing_column_is_said_before_anything_else():
+    """Every row would be a fault otherwise."""
+    with pytest.raises(TemplateError, match="no column 'method'; the columns are population, parent, channels"):
+        parse_template("population,parent,channels,arguments\nA,root,CD3,\n")
+
+
+def test_semicolons_and_capitals_of_a_european_spreadsheet_are_read():
+    """Excel writes the list separator of the country it runs in."""
+    template = parse_template("Population;Parent;Channels;Method;Arguments\nLive;root;Viability;valley;side=below\n")
+
+    assert template.populations == ("Live",)
+
+
+def test_the_lineage_of_a_population_holds_what_it_rests_on():
+    """A control is gated as far as its threshold needs, and no further."""
+    template = parse_template(
+        HEADER + "Live,root,V,valley,\nT,Live,CD3,valley,\nB,Live,CD19,valley,\nCAR,T,CAR,control(fmo),\n"
+        "N,CAR,A|B,quadrant,quadrant=++; on=T\n"
+    )
+
+    assert template.lineage(["T"]).populations == ("Live", "T")
+    assert template.lineage(["N"]).populations == ("Live", "T", "CAR", "N")
+
+
+def test_controls_are_asked_for_on_the_population_of_the_fit():
+    """A quadrant fitted on all T cells needs the FMO's T cells, not its CAR+ cells."""
+    template = parse_template(
+        HEADER + 'T,root,CD3,valley,\nCAR,T,CAR,"control(untransduced) > valley",\n'
+        "N,CAR,CD62L|CD45RA,quadrant,quadrant=++; on=T\n"
+    )
+
+    assert template.row("CAR").controls == (("untransduced", "T", "CAR"),)
+    assert template.row("N").controls == (("fmo", "T", "CD62L"), ("fmo", "T", "CD45RA"))
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    """Not a traceback."""
+    with pytest.raises(TemplateError, match=r"gating\.csv: cannot be read: No such file"):
+        read_template(tmp_path / "gating.csv")

@@ -1,0 +1,136 @@
+"""Thresholds: placed where the data or a control say, else refused with the reason."""
+
+import numpy as np
+import pytest
+
+from gating.thresholds import ControlValues, Evidence, fit_threshold, parse_chain
+from gating.transforms import Logicle
+
+SCALE = Logicle()
+
+
+def signal(rng, n, log10_mean, log10_sd=0.3):
+    """Return linear intensities of one population, lognormal."""
+    return 10 ** rng.normal(log10_mean, log10_sd, n)
+
+
+def evidence(values, **controls):
+    """Return what a step may look at."""
+    tubes = {role: ControlValues(f"{role}.fcs", tube) for role, tube in controls.items()}
+    return Evidence("CD62L", values, SCALE, tubes)
+
+
+@pytest.fixture
+def two_peaks():
+    """Give 4,000 negatives at 200 and 4,000 positives at 8,000."""
+    rng = np.random.default_rng(1)
+    return np.concatenate([signal(rng, 4000, 2.3), signal(rng, 4000, 3.9)])
+
+
+@pytest.fixture
+def one_peak():
+    """Give 5,000 events of one population."""
+    return signal(np.random.default_rng(2), 5000, 3.0, 0.5)
+
+
+def test_a_clean_valley_is_sure(two_peaks):
+    """Two populations 40-fold apart: by symmetry the cut is near the geometric middle, 1,260."""
+    found = fit_threshold(parse_chain("valley"), evidence(two_peaks))
+
+    assert found.status == "sure"
+    assert found.value == pytest.approx(1260, rel=0.35)
+    assert found.depth < 0.2
+
+
+def test_no_valley_is_refused_not_guessed(one_peak):
+    """A smear has no threshold in itself: naming one would be inventing a number."""
+    found = fit_threshold(parse_chain("valley"), evidence(one_peak))
+
+    assert found.refused
+    assert np.isnan(found.value)
+    assert found.note == "valley: no valley of depth 0.8 or less in CD62L"
+
+
+def test_a_control_decides_where_the_data_cannot_and_the_note_says_so(one_peak):
+    """An analyst must see that the valley was looked for first."""
+    negative = signal(np.random.default_rng(3), 3000, 2.3)
+
+    found = fit_threshold(parse_chain("valley > control(fmo, quantile=0.99)"), evidence(one_peak, fmo=negative))
+
+    assert found.value == np.quantile(negative, 0.99)
+    assert found.source == "0.99 quantile of fmo.fcs"
+    assert found.status == "weak"
+    assert found.note.startswith("valley: no valley")
+
+
+def test_the_first_step_deciding_is_sure():
+    """The control was asked for first and was there: nothing to doubt."""
+    negative = signal(np.random.default_rng(3), 3000, 2.3)
+
+    found = fit_threshold(parse_chain("control(fmo)"), evidence(negative, fmo=negative))
+
+    assert (found.status, found.note) == ("sure", "")
+
+
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [
+        ("control(untransduced)", "no untransduced control for CD62L"),
+        ("control(fmo)", r"fmo.fcs has 150 events in the parent gate, needs 200"),
+        ("control(fmo, quantile=0.999)", r"fmo.fcs has 150 events in the parent gate, needs 1000"),
+        ("valley(min_events=100000)", "5000 events, needs 100000"),
+    ],
+)
+def test_why_a_step_cannot_decide_is_said(one_peak, chain, reason):
+    """The words reach quality.csv and the report as they are."""
+    found = fit_threshold(parse_chain(chain), evidence(one_peak, fmo=one_peak[:150]))
+
+    assert found.refused
+    assert reason in found.note
+
+
+def test_otsu_always_cuts_and_is_never_sure(one_peak):
+    """It would split one population in half; only its status can say so."""
+    found = fit_threshold(parse_chain("otsu"), evidence(one_peak))
+
+    assert found.status == "weak"
+    assert np.isfinite(found.value)
+
+
+def test_otsu_equals_the_best_split_by_hand(two_peaks):
+    """Of all cuts, the one with the largest variance between the sides, found here by trying each."""
+    shown = np.sort(SCALE(two_peaks))
+    between = [i * (len(shown) - i) * (shown[:i].mean() - shown[i:].mean()) ** 2 for i in range(1, len(shown))]
+    best = shown[int(np.argmax(between))]
+
+    found = fit_threshold(parse_chain("otsu"), evidence(two_peaks))
+
+    assert SCALE(np.array([found.value]))[0] == pytest.approx(best, abs=0.02)
+
+
+def test_a_mixture_refuses_components_that_overlap(one_peak, two_peaks):
+    """Two normals can be fitted to anything; only when they part is there a cut."""
+    apart = fit_threshold(parse_chain("mixture"), evidence(two_peaks))
+    mixed = fit_threshold(parse_chain("mixture"), evidence(one_peak))
+
+    assert apart.value == pytest.approx(1260, rel=0.35)
+    assert mixed.refused
+    assert "overlap" in mixed.note
+
+
+@pytest.mark.parametrize("chain", ["valley", "otsu", "mixture", "control(fmo)"])
+def test_the_order_of_events_does_not_move_a_threshold(two_peaks, chain):
+    """The same events in another order are the same sample."""
+    shuffled = np.random.default_rng(5).permutation(two_peaks)
+
+    once = fit_threshold(parse_chain(chain), evidence(two_peaks, fmo=two_peaks))
+    again = fit_threshold(parse_chain(chain), evidence(shuffled, fmo=shuffled))
+
+    assert once == again or (once.value, once.status) == (again.value, again.status)
+
+
+def test_a_constant_channel_is_refused():
+    """A detector that was off has one value, and no threshold."""
+    found = fit_threshold(parse_chain("valley"), evidence(np.full(2000, 7.0)))
+
+    assert found.note == "valley: all 2000 events have the value 7"
