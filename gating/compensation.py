@@ -61,9 +61,10 @@ class Spillover:
         matrix.flags.writeable = False
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "source", self.source.strip() or "matrix")
         fault = _shape_fault(self) or _number_fault(self)
         if fault:
-            raise CompensationError(f"{self.source or 'matrix'}: spillover {fault}")
+            raise CompensationError(f"{self.source}: spillover {fault}")
 
     @property
     def condition(self) -> float:

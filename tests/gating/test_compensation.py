@@ -118,6 +118,11 @@ def test_compensated_sample_says_by_what():
     )
 
 
+def test_a_matrix_without_a_source_marks_the_sample_all_the_same():
+    """An empty mark would mean "not compensated", and invite a second time."""
+    assert compensate(tube(), two_colour(0.1, source=" ")).compensation == "matrix"
+
+
 def test_compensating_twice_is_refused():
     """A second compensation would over-correct, so it is an error."""
     once = compensate(tube(), two_colour(0.1))
