@@ -1,0 +1,1 @@
+"""Statistics: table in, table out; patients are the unit."""
