@@ -1,1 +1,125 @@
-"""FCS events to populations."""
+"""FCS events to populations: reading, compensation, gates from data or from a person, counts.
+
+Words used throughout, one for one thing:
+
+========== ==========================================================================================
+events     (n, p) or (n, d), always linear; one row per particle the cytometer saw
+values     (n,) or (n, d) on a display scale
+members    (n,) boolean, one per event of the sample
+channel    one column; ``name`` is $PnN (``BV421-A``), ``marker`` is $PnS (``CD62L``)
+spillover  the matrix, fluorochromes in rows; *compensate* is the verb that undoes it
+transform  linear signal to display value, with an inverse
+gate       a shape; ``gate.contains(events)``
+population the events of one sample inside a gate and every gate above it
+root       all events of a sample
+parent     the population a gate is applied to
+threshold  one cut on one channel, with where it came from
+========== ==========================================================================================
+
+Verbs: ``read_``/``write_`` disk, ``fit_`` a gate from data, ``gate_`` apply, ``parse_`` text.
+"""
+
+from gating.compensation import (
+    Spillover,
+    compensate,
+    declare_uncompensated,
+    file_spillover,
+    parse_spillover,
+    read_spillover,
+)
+from gating.errors import (
+    ChannelError,
+    CompensationError,
+    FCSError,
+    GateError,
+    GatingError,
+    TemplateError,
+    ThresholdError,
+    TransformError,
+    UnsupportedFCSError,
+    missing,
+)
+from gating.fcs import FCSMetadata, read_fcs, read_fcs_metadata, write_fcs
+from gating.gates import (
+    BooleanGate,
+    EllipseGate,
+    Gate,
+    PolygonGate,
+    QuadrantGate,
+    RangeGate,
+    RatioGate,
+    RectangleGate,
+    gate_from_coordinates,
+)
+from gating.markers import marker_in, same_marker
+from gating.populations import (
+    Controls,
+    GatedSample,
+    Population,
+    control_values,
+    gate_sample,
+    needed_controls,
+    pool_controls,
+)
+from gating.sample import Channel, Sample, find_channel
+from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
+from gating.thresholds import ControlValues, Threshold
+from gating.transforms import Arcsinh, Linear, Log, Logicle, Transform, estimate_logicle, parse_transform
+
+__all__ = [
+    "ROOT",
+    "Arcsinh",
+    "BooleanGate",
+    "Channel",
+    "ChannelError",
+    "CompensationError",
+    "ControlValues",
+    "Controls",
+    "EllipseGate",
+    "FCSError",
+    "FCSMetadata",
+    "Gate",
+    "GateError",
+    "GatedSample",
+    "GatingError",
+    "GatingTemplate",
+    "Linear",
+    "Log",
+    "Logicle",
+    "PolygonGate",
+    "Population",
+    "QuadrantGate",
+    "RangeGate",
+    "RatioGate",
+    "RectangleGate",
+    "Row",
+    "Sample",
+    "Spillover",
+    "TemplateError",
+    "Threshold",
+    "ThresholdError",
+    "Transform",
+    "TransformError",
+    "UnsupportedFCSError",
+    "compensate",
+    "control_values",
+    "declare_uncompensated",
+    "estimate_logicle",
+    "file_spillover",
+    "find_channel",
+    "gate_from_coordinates",
+    "gate_sample",
+    "marker_in",
+    "missing",
+    "needed_controls",
+    "parse_spillover",
+    "parse_template",
+    "parse_transform",
+    "pool_controls",
+    "read_fcs",
+    "read_fcs_metadata",
+    "read_spillover",
+    "read_template",
+    "same_marker",
+    "write_fcs",
+]
