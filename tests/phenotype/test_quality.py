@@ -1,0 +1,172 @@
+"""Findings: each defect is said, and a sound sample is left in peace."""
+
+import numpy as np
+import pytest
+
+from gating import Channel, Sample, Spillover, declare_uncompensated, gate_sample, parse_template
+from phenotype.frequencies import CountLimits
+from phenotype.quality import (
+    check_acquisition,
+    check_counts,
+    check_drift,
+    check_gates,
+    check_saturation,
+    check_spillover,
+    check_viability,
+    file_findings,
+)
+
+CHANNELS = (Channel("Time"), Channel("APC-H7-A", "Viability"))
+
+
+def acquired(clock, dye=None) -> Sample:
+    """Return a sample with the given times and dye signal."""
+    dye = np.full(len(clock), 100.0) if dye is None else dye
+    return declare_uncompensated(Sample("pt01.fcs", CHANNELS, np.column_stack([clock, dye])), "none (declared)")
+
+
+def checks(found) -> list[str]:
+    """Return the names of findings."""
+    return [finding.check for finding in found]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n", [2500, 20_000])
+def test_a_steady_flow_is_left_in_peace(seed, n):
+    """A warning on every file is a warning on none."""
+    clock = np.sort(np.random.default_rng(seed).uniform(0, 60, n))
+
+    assert checks(check_acquisition("pt01", acquired(clock))) == []
+
+
+def test_a_stop_of_the_flow_is_found():
+    """A tenth of the time without events: a clog, and what came after it may be another sample."""
+    clock = np.sort(np.random.default_rng(1).uniform(0, 60, 8000))
+    clock[clock > 30] += 6
+
+    (finding,) = check_acquisition("pt01", acquired(clock))
+
+    assert (finding.check, finding.severity) == ("time_gap", "warning")
+    assert finding.message == "no events for 8% of the acquisition time: the flow stopped (a clog, an air bubble?)"
+
+
+def test_a_step_of_the_rate_is_found():
+    """Twice as fast from one moment on: another pressure, other coincidences."""
+    rng = np.random.default_rng(2)
+    clock = np.sort(np.concatenate([rng.uniform(0, 30, 3000), rng.uniform(30, 60, 6000)]))
+
+    (finding,) = check_acquisition("pt01", acquired(clock))
+
+    assert finding.check == "flow_rate"
+    assert finding.value == pytest.approx(2, rel=0.15)
+
+
+def test_time_running_backwards_is_said():
+    """Concatenated files look like one, and are not."""
+    clock = np.concatenate([np.linspace(0, 60, 4000), np.linspace(0, 60, 4000)])
+
+    assert "time_order" in checks(check_acquisition("pt01", acquired(clock)))
+
+
+def test_saturation_above_the_limit_is_found():
+    """Events at the top of the scale have lost their value; 8 % of them move a median."""
+    dye = np.full(1000, 100.0)
+    dye[:80] = 262143.0
+
+    (finding,) = check_saturation("pt01", acquired(np.arange(1000.0), dye), {"Viability": 1}, 0.05)
+
+    assert finding.value == pytest.approx(0.08)
+    assert finding.message == "8.0% of events are at the top of Viability (APC-H7-A); the limit is 5%"
+
+
+def test_the_brightest_event_of_a_dim_channel_is_not_saturation():
+    """The maximum of the data is not the top of the scale."""
+    sample = acquired(np.arange(1000.0), np.full(1000, 900.0))
+
+    assert checks(check_saturation("pt01", sample, {"Viability": 1}, 0.05)) == []
+
+
+def test_low_viability_is_compared_with_the_limit():
+    """70 % is a common release limit."""
+    dye = np.where(np.arange(1000) < 400, 10_000.0, 100.0)
+    template = parse_template(
+        "population,parent,channels,method,arguments\nLive,root,Viability,at(1000),side=below\n"
+    )
+    gated = gate_sample(acquired(np.arange(1000.0), dye), template)
+
+    (finding,) = check_viability("pt01", gated, "Live", 0.7)
+
+    assert finding.message == "60.0% of singlets are live; the limit is 70%"
+    assert checks(check_viability("pt01", gated, "Live", 0.5)) == []
+
+
+def test_a_refused_gate_is_an_error_with_its_reason():
+    """The analyst reads why there is no number, in words."""
+    template = parse_template("population,parent,channels,method,arguments\nLive,root,Viability,valley,side=below\n")
+    gated = gate_sample(acquired(np.arange(1500.0)), template)
+
+    (finding,) = check_gates("pt01", gated)
+
+    assert (finding.check, finding.severity) == ("gate_refused", "error")
+    assert finding.message == (
+        "Live: threshold of Viability refused: valley: all 1500 events have the value 100"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "check"), [(12, "not_detected"), (13, "not_quantified"), (21, "not_quantified"), (22, "few_events")]
+)
+def test_event_counts_meet_the_limits_of_detection_and_quantification(count, check):
+    """13 and 22 events: the limits of a validated CAR assay, each boundary on its right side."""
+    rows = [{"parent_count": count, "subset": "naive"}]
+
+    assert checks(check_counts("pt01", rows, CountLimits())) == [check]
+
+
+def test_enough_events_are_not_mentioned():
+    """500 is enough."""
+    assert checks(check_counts("pt01", [{"parent_count": 500, "subset": "naive"}], CountLimits())) == []
+
+
+def matrix(spill: float) -> Spillover:
+    """Return a two-colour matrix."""
+    return Spillover(("FITC-A", "PE-A"), np.array([[1, spill], [0.01, 1]]))
+
+
+def test_the_one_matrix_that_differs_in_its_batch_is_found():
+    """Nine files with one matrix, one with another: that one was compensated by hand, or by mistake."""
+    matrices = {f"s{i}": ("B1", matrix(0.1)) for i in range(4)} | {"odd": ("B1", matrix(0.3))}
+
+    (finding,) = check_spillover(matrices)
+
+    assert finding.sample_id == "odd"
+    assert finding.message == (
+        "$SPILLOVER is not that of the other files of batch B1: FITC-A into PE-A is 0.300, usually 0.100"
+    )
+
+
+def test_batches_may_have_different_matrices():
+    """Each day has its own compensation."""
+    assert checks(check_spillover({"a": ("B1", matrix(0.1)), "b": ("B1", matrix(0.1)), "c": ("B2", matrix(0.2))})) == []
+
+
+def test_a_batch_half_as_bright_is_found_for_all_its_samples():
+    """Shed CD62L makes naive cells look like effectors; it happens to a whole batch."""
+    rows = [
+        {"sample_id": f"s{i}", "batch": "B1" if i < 3 else "B2", "marker": "CD62L", "positive_median": m}
+        for i, m in enumerate([4000, 4200, 3900, 8000, 8100, 8300, 7900])
+    ]
+
+    found = list(check_drift(rows, ("CD62L",)))
+
+    assert {f.sample_id for f in found if "B1" in f.message} == {"s0", "s1", "s2"}
+    assert "CD62L+ cells of batch B1 are 0.5 times as bright" in found[0].message
+
+
+def test_what_the_reader_found_is_repeated():
+    """A repair that only the log knows is no repair."""
+    sample = Sample("pt01.fcs", CHANNELS, np.zeros((1, 2)), warnings=("TEXT is not UTF-8",))
+
+    (finding,) = file_findings("pt01", sample)
+
+    assert finding.message == "TEXT is not UTF-8"
