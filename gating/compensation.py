@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gating.errors import CompensationError
 from gating.markers import plain
-from gating.sample import Channel, Sample
+from gating.sample import Channel, Described, Sample
 
 __all__ = [
     "Spillover",
@@ -122,7 +122,7 @@ def parse_spillover(text: str, where: str) -> Spillover:
     return Spillover(tuple(names), _matrix(numbers, count, where), where)
 
 
-def file_spillover(sample: Sample) -> Spillover | None:
+def file_spillover(sample: Described) -> Spillover | None:
     """Return the spillover matrix that a sample's file carries; None if it carries none.
 
     Looks for $SPILLOVER, SPILLOVER, SPILL, $SPILL and $COMP, in this order. Channels given by number are
@@ -328,7 +328,7 @@ def _is_unnamed(text: str) -> bool:
     return not (count.strip().isdigit() and len(fields) == int(count) * (int(count) + 1))
 
 
-def _unnamed_spillover(text: str, where: str, sample: Sample) -> Spillover:
+def _unnamed_spillover(text: str, where: str, sample: Described) -> Spillover:
     """Read the $COMP of FCS 3.0; refuse it where its channels or its meaning are ambiguous.
 
     It names no parameters, and a reader can tell spillover from percent or from its inverse only by the look of
@@ -361,7 +361,7 @@ def _named_channels(names: Sequence[str], channels: Sequence[Channel]) -> tuple[
     return tuple(names)
 
 
-def _check_channels(names: Sequence[str], sample: Sample, where: str) -> None:
+def _check_channels(names: Sequence[str], sample: Described, where: str) -> None:
     """Refuse channels that the sample does not have; suggest those that may be meant."""
     known = [channel.name for channel in sample.channels]
     absent = [name for name in names if name not in known]

@@ -11,11 +11,14 @@ __all__ = ["marker_in", "plain", "same_marker"]
 _DYES = re.compile(
     r"(?<![a-z0-9])(?:"
     r"b[uv]{1,2}[ -]?\d{3}(?:[ -]p)?|bb[ -]?\d{3}(?:[ -]p)?|ry\d{3}|rb\d{3}|r\d{3}|yg\d{3}|v450|v500"
-    r"|(?:af|alexa[ -]?fluor|alexa)[ -]?\d{3}|(?:sb|super[ -]?bright|efluor|ef|qdot|qd|ifluor|vio|viobright|viogreen"
-    r"|cfluor|novafluor|kiravia|spark|percp-?vio|pe-?vio|apc-?vio)[ -]*(?:blue|yellow|violet|red|nir|uv|[a-z])?[ -]*\d{3}"
-    r"|pe[ -]?(?:cy(?:anine)?[ -]?\d(?:\.\d)?|cf594|dazzle[ -]?594|fire[ -]?\d{3}|texas[ -]?red|alexa[ -]?fluor[ -]?\d{3}|tr)"
+    r"|(?:af|alexa[ -]?fluor|alexa)[ -]?\d{3}"
+    r"|(?:sb|super[ -]?bright|efluor|ef|qdot|qd|ifluor|vio|viobright|viogreen|cfluor|novafluor|kiravia|spark"
+    r"|percp-?vio|pe-?vio|apc-?vio)[ -]*(?:blue|yellow|violet|red|nir|uv|[a-z])?[ -]*\d{3}"
+    r"|pe[ -]?(?:cy(?:anine)?[ -]?\d(?:\.\d)?|cf594|dazzle[ -]?594|fire[ -]?\d{3}|texas[ -]?red|tr"
+    r"|alexa[ -]?fluor[ -]?\d{3})"
     r"|apc[ -]?(?:cy(?:anine)?[ -]?\d|h7|fire[ -]?\d{3}|r700|af(?:750|700)|efluor[ -]?\d{3})"
-    r"|percp[ -]?(?:cy(?:anine)?[ -]?5\.?5|efluor[ -]?\d{3})|fitc|pe|apc|percp|ecd|texas[ -]?red|cy\d(?:\.\d)?|7[ -]?aad"
+    r"|percp[ -]?(?:cy(?:anine)?[ -]?5\.?5|efluor[ -]?\d{3})"
+    r"|fitc|pe|apc|percp|ecd|texas[ -]?red|cy\d(?:\.\d)?|7[ -]?aad"
     r"|pacific[ -]?(?:blue|orange|green)|krome[ -]?orange|amcyan|pc\d(?:\.\d)?|pb|ko"
     r")(?![a-z0-9])"
 )

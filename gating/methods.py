@@ -23,7 +23,7 @@ from gating.gates import (
     RatioGate,
     RectangleGate,
 )
-from gating.options import OptionFault
+from gating.options import OptionError
 from gating.thresholds import Step, Threshold, parse_chain
 from gating.transforms import Linear, Transform
 
@@ -64,28 +64,19 @@ class Fit:
 
 
 def fixed_range(
-    frame: Frame,
-    *,
-    min: float | None = None,  # noqa: A002 - the word a template uses
-    max: float | None = None,  # noqa: A002
-    transform: Transform | None = None,
+    frame: Frame, *, minimum: float = -np.inf, maximum: float = np.inf, transform: Transform | None = None
 ) -> Fit:
-    """Keep ``min <= x < max``, linear scale; either may be left open."""
-    low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
+    """Keep ``minimum <= x < maximum``, linear scale; either may be left open."""
     scale = transform or frame.scale(0, "")
-    return _by_hand(frame, RangeGate(frame.channels, low, high, transforms=(scale,)))
+    return _by_hand(frame, RangeGate(frame.channels, minimum, maximum, transforms=(scale,)))
 
 
 def fixed_rectangle(
-    frame: Frame,
-    *,
-    min: tuple[float, ...],
-    max: tuple[float, ...],
-    transform: Transform | None = None,  # noqa: A002
+    frame: Frame, *, minimum: tuple[float, ...], maximum: tuple[float, ...], transform: Transform | None = None
 ) -> Fit:
-    """Keep ``min <= x < max`` on every channel, linear scale: ``min=1000 0; max=9000 500``."""
+    """Keep ``minimum <= x < maximum`` on both channels, linear scale: ``minimum=1000 0; maximum=9000 500``."""
     scales = _scales(frame, transform, transform)
-    return _by_hand(frame, RectangleGate(frame.channels, min, max, transforms=scales))
+    return _by_hand(frame, RectangleGate(frame.channels, minimum, maximum, transforms=scales))
 
 
 def fixed_polygon(
@@ -216,15 +207,15 @@ def check_arguments(arguments: dict[str, Any]) -> None:
 
     Raises
     ------
-    OptionFault
+    OptionError
         For an unknown side or quadrant.
     """
     side = arguments.get("side", "above")
     if side not in {"above", "below"}:
-        raise OptionFault(f"side={side!r}; say above or below")
+        raise OptionError(f"side={side!r}; say above or below")
     quadrant = arguments.get("quadrant", "++")
     if len(quadrant) != 2 or set(quadrant) - set("+-"):
-        raise OptionFault(f"quadrant={quadrant!r}; say ++, +-, -+ or --")
+        raise OptionError(f"quadrant={quadrant!r}; say ++, +-, -+ or --")
 
 
 def _by_hand(frame: Frame, gate: Gate) -> Fit:

@@ -13,13 +13,13 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from gating.errors import TransformError, missing
 from gating.transforms import Transform, parse_transform
 
-__all__ = ["OptionFault", "bind_options", "keyword_options", "split_options", "split_outside"]
+__all__ = ["OptionError", "bind_options", "keyword_options", "split_options", "split_outside"]
 
 Converters = Mapping[Any, Callable[[str, str], Any]]
 NO_CONVERTERS: Converters = types.MappingProxyType({})
 
 
-class OptionFault(ValueError):
+class OptionError(ValueError):
     """An option is unknown, missing, or has a value of the wrong kind."""
 
 
@@ -28,7 +28,7 @@ def split_options(text: str, separator: str = ";") -> dict[str, str]:
 
     Raises
     ------
-    OptionFault
+    OptionError
         If a part has no ``=``, or a key stands twice.
 
     Examples
@@ -40,9 +40,9 @@ def split_options(text: str, separator: str = ";") -> dict[str, str]:
     for part in split_outside(text, separator):
         key, equals, value = part.partition("=")
         if not equals:
-            raise OptionFault(f"argument {part!r} has no '='; arguments read key=value; key=value")
+            raise OptionError(f"argument {part!r} has no '='; arguments read key=value; key=value")
         if key.strip() in options:
-            raise OptionFault(f"argument {key.strip()!r} stands twice; give it once")
+            raise OptionError(f"argument {key.strip()!r} stands twice; give it once")
         options[key.strip()] = value.strip()
     return options
 
@@ -74,7 +74,7 @@ def bind_options(
 
     Raises
     ------
-    OptionFault
+    OptionError
         If an option is unknown, a required one is missing, or a text does not fit its type.
 
     Examples
@@ -84,16 +84,16 @@ def bind_options(
     {'smoothing': 2.0}
     >>> bind_options(valley, {"smothing": "2"})
     Traceback (most recent call last):
-    gating.options.OptionFault: valley: no argument 'smothing'; did you mean 'smoothing'? Known: smoothing
+    gating.options.OptionError: valley: no argument 'smothing'; did you mean 'smoothing'? Known: smoothing
     """
     known = keyword_options(function)
     hints = get_type_hints(function)
     for key in given:
         if key not in known:
-            raise OptionFault(missing("argument", key, known, _name(function)))
+            raise OptionError(missing("argument", key, known, _name(function)))
     for key, parameter in known.items():
         if parameter.default is parameter.empty and key not in given:
-            raise OptionFault(f"{_name(function)}: argument {key!r} is missing")
+            raise OptionError(f"{_name(function)}: argument {key!r} is missing")
     return {key: _convert(key, text, hints[key], converters) for key, text in given.items()}
 
 
@@ -116,7 +116,7 @@ def _convert(key: str, text: str, kind: Any, converters: Converters) -> Any:
         try:
             return parse_transform(text)
         except TransformError as error:
-            raise OptionFault(f"{key}={text}: {error}") from error
+            raise OptionError(f"{key}={text}: {error}") from error
     if get_origin(kind) is tuple:
         return tuple(_convert(key, part, get_args(kind)[0], converters) for part in _numbers(text))
     return _CONVERTERS[kind](key, text)
@@ -130,28 +130,28 @@ def _number(key: str, text: str) -> float:
     try:
         number = float(text)
     except ValueError as error:
-        raise OptionFault(f"{key}={text!r} is not a number") from error
+        raise OptionError(f"{key}={text!r} is not a number") from error
     if not math.isfinite(number):
-        raise OptionFault(f"{key}={text!r} is not a finite number")
+        raise OptionError(f"{key}={text!r} is not a finite number")
     return number
 
 
 def _whole(key: str, text: str) -> int:
     number = _number(key, text)
     if number != int(number):
-        raise OptionFault(f"{key}={text!r} is not a whole number")
+        raise OptionError(f"{key}={text!r} is not a whole number")
     return int(number)
 
 
 def _yes(key: str, text: str) -> bool:
     if text.casefold() not in {"yes", "no", "true", "false"}:
-        raise OptionFault(f"{key}={text!r}; say yes or no")
+        raise OptionError(f"{key}={text!r}; say yes or no")
     return text.casefold() in {"yes", "true"}
 
 
 def _text(key: str, text: str) -> str:
     if not text:
-        raise OptionFault(f"{key}= has no value")
+        raise OptionError(f"{key}= has no value")
     return text
 
 

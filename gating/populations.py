@@ -198,7 +198,7 @@ class _Fitter:
         """Place one row's gate."""
         columns = [self.columns[marker] for marker in row.channels]
         names = tuple(self.sample.channels[i].name for i in columns)
-        events = self.sample.events[np.ix_(np.flatnonzero(self.members(row.parent)), columns)]
+        events = self.sample.events[self.members(row.parent)][:, columns]
 
         def threshold(axis: int, chain: Chain, on: str, transform: Transform | None) -> Threshold:
             return self.threshold(row.channels[axis], chain, on or row.parent, transform)
@@ -231,7 +231,7 @@ class _Fitter:
     def values(self, marker: str, on: str) -> NDArray[np.float64]:
         """Finite values of one channel within a population."""
         values = self.sample.events[self.members(on), self.columns[marker]]
-        return values[np.isfinite(values)]
+        return np.asarray(values[np.isfinite(values)])
 
 
 def pool_controls(tubes: list[ControlValues]) -> ControlValues:

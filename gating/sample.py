@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from gating.errors import ChannelError, FCSError, missing
 from gating.markers import same_marker
 
-__all__ = ["NO_ALIASES", "Channel", "Sample", "find_channel"]
+__all__ = ["NO_ALIASES", "Channel", "Described", "Sample", "find_channel"]
 
 NO_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -45,6 +46,22 @@ class Channel:
         }:
             return "scatter"
         return "time" if word in {"time", "hdr-t", "time-a"} else "fluorescence"
+
+
+class Described(Protocol):
+    """What is known of a file without its events: a sample, or what the reader found in TEXT."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """In the order of $Pn."""
+
+    @property
+    def keywords(self) -> Mapping[str, str]:
+        """Upper case, ``$`` kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from typing import Any
 from gating.errors import TemplateError, missing
 from gating.gates import BooleanGate
 from gating.methods import BOOLEANS, CHAIN_OPTIONS, DIMENSIONS, METHODS, Fit, Frame, check_arguments, cut
-from gating.options import OptionFault, bind_options, split_options
+from gating.options import OptionError, bind_options, split_options
 from gating.thresholds import STEPS, Step, parse_chain
 
 __all__ = ["ROOT", "GatingTemplate", "Row", "parse_template", "read_template"]
@@ -146,7 +146,7 @@ def parse_template(text: str, name: str = "template") -> GatingTemplate:
     for number, cell in cells:
         try:
             rows.append(_parse_row(cell))
-        except OptionFault as error:
+        except OptionError as error:
             faults.append((number, str(error)))
     faults += _reference_faults(cells, rows)
     if faults:
@@ -226,13 +226,13 @@ def _parse_row(cell: dict[str, str]) -> Row:
 
 def _boolean_row(make: Callable[..., Row], method: str, channels: tuple[str, ...], options: dict[str, str]) -> Row:
     if channels:
-        raise OptionFault(f"method {method!r} takes populations, not channels: leave the cell empty, say of=...")
+        raise OptionError(f"method {method!r} takes populations, not channels: leave the cell empty, say of=...")
     unknown = [key for key in options if key != "of"]
     if unknown:
-        raise OptionFault(missing("argument", unknown[0], ["of"], method))
+        raise OptionError(missing("argument", unknown[0], ["of"], method))
     operands = tuple(part.strip() for part in options.get("of", "").split("|") if part.strip())
     if not operands or (method == "not" and len(operands) != 1):
-        raise OptionFault(f"method {method!r} needs of=POPULATION{'' if method == 'not' else '|POPULATION'}")
+        raise OptionError(f"method {method!r} needs of=POPULATION{'' if method == 'not' else '|POPULATION'}")
     return make(boolean=BooleanGate(method, operands))
 
 
@@ -242,9 +242,9 @@ def _chain_row(
     first = method.partition("(")[0].partition(">")[0].strip()
     if first not in STEPS:
         known = [*METHODS, *BOOLEANS, *STEPS]
-        raise OptionFault(missing("method", first, known, "").removeprefix(": "))
+        raise OptionError(missing("method", first, known, "").removeprefix(": "))
     if "chain" in options:
-        raise OptionFault("the chain of steps goes into the method column, not into arguments")
+        raise OptionError("the chain of steps goes into the method column, not into arguments")
     chain = parse_chain(method)
     arguments: dict[str, Any] = bind_options(cut, {"chain": method, **options}, CHAIN_OPTIONS)
     check_arguments(arguments)
@@ -257,7 +257,7 @@ def _check_dimensions(method: str, channels: tuple[str, ...]) -> None:
     wanted = DIMENSIONS.get(method, (1,))
     if len(channels) not in wanted:
         need = " or ".join(map(str, wanted))
-        raise OptionFault(
+        raise OptionError(
             f"method {method!r} needs {need} channel{'s' if need != '1' else ''}, found "
             f"{len(channels)}: {'|'.join(channels) or 'none'}; separate two with |"
         )

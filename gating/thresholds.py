@@ -16,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 
 from gating.density import Valley, deepest_valley, estimate_density
 from gating.errors import ThresholdError, missing
-from gating.options import OptionFault, bind_options, split_options, split_outside
+from gating.options import OptionError, bind_options, split_options, split_outside
 from gating.transforms import Transform
 
 __all__ = ["STEPS", "ControlValues", "Evidence", "Step", "Threshold", "fit_threshold", "parse_chain"]
@@ -171,7 +171,7 @@ def parse_chain(text: str) -> tuple[Step, ...]:
 
     Raises
     ------
-    OptionFault
+    OptionError
         If a step is unknown or its arguments are wrong.
 
     Examples
@@ -205,16 +205,16 @@ def _parse_step(text: str) -> Step:
     name, bracket, rest = text.partition("(")
     name = name.strip()
     if name not in STEPS:
-        raise OptionFault(missing("method", name, STEPS, "chain"))
+        raise OptionError(missing("method", name, STEPS, "chain"))
     if bracket and not rest.endswith(")"):
-        raise OptionFault(f"{text!r} has no closing parenthesis")
+        raise OptionError(f"{text!r} has no closing parenthesis")
     options = _step_options(name, rest.removesuffix(")"))
     arguments: dict[str, Any] = bind_options(STEPS[name], options)
     role = str(arguments.get("role", ""))
     if role and role not in CONTROL_ROLES:
-        raise OptionFault(missing("control role", role, CONTROL_ROLES, name))
+        raise OptionError(missing("control role", role, CONTROL_ROLES, name))
     if not 0 < arguments.get("quantile", 0.5) < 1:
-        raise OptionFault(f"quantile={arguments['quantile']:g}; it must lie between 0 and 1")
+        raise OptionError(f"quantile={arguments['quantile']:g}; it must lie between 0 and 1")
     return Step(text, partial(STEPS[name], **arguments), role)
 
 

@@ -107,11 +107,7 @@ def subset_rows(key: SampleKey, gated: GatedSample, names: Mapping[str, str], li
 
 def gate_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
     """Return a row of gates.csv for each gate as it was applied, refused ones included."""
-    rows = []
-    for population in gated.populations.values():
-        if population.parent:
-            rows.append(_gate_row(key, gated, population))
-    return rows
+    return [_gate_row(key, gated, population) for population in gated.populations.values() if population.parent]
 
 
 def location_rows(key: SampleKey, gated: GatedSample) -> list[Row]:

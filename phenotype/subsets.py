@@ -1,12 +1,12 @@
-"""The four memory subsets by CD62L and CD45RA, and the gating tree that leads to them.
+r"""The four memory subsets by CD62L and CD45RA, and the gating tree that leads to them.
 
 =================  ======  =======
 subset             CD62L   CD45RA
 =================  ======  =======
-naive              \\+      \\+
-central_memory     \\+      \\-
-effector_memory    \\-      \\-
-effector           \\-      \\+
+naive              \+      \+
+central_memory     \+      \-
+effector_memory    \-      \-
+effector           \-      \+
 =================  ======  =======
 
 CD45RA+ CD62L+ includes stem-memory cells, which need CD95 to be told apart: read "naive" as naive-like.

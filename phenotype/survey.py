@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from gating import Channel, FCSMetadata, GatingError, find_channel, marker_in, read_fcs_metadata
@@ -134,7 +135,7 @@ def _role(words: Sequence[str], channels: Sequence[Channel]) -> tuple[str, str, 
 
 def _named(words: Sequence[str], channels: Sequence[Channel]) -> str:
     """Return the one marker of the panel that the words name."""
-    joined = {*words, *("".join(pair) for pair in zip(words, words[1:], strict=False))}
+    joined = {*words, *("".join(pair) for pair in pairwise(words))}
     found = {c.marker for c in channels if c.marker and marker_in(c.marker) in joined}
     return found.pop() if len(found) == 1 else ""
 

@@ -122,13 +122,11 @@ def _byte_order(keywords: Mapping[str, str], datatype: str, where: str) -> str:
     raise UnsupportedFCSError(f"{where}: $BYTEORD is {order!r} for {kind}; this reader reads 1,2,3,4 and 4,3,2,1")
 
 
-def _column(
-    keywords: Mapping[str, str], n: int, datatype: str, order: str, where: str, warnings: list[str]
-) -> Column:
+def _column(keywords: Mapping[str, str], n: int, datatype: str, order: str, where: str, warnings: list[str]) -> Column:
     name = _required(keywords, f"$P{n}N", where).strip()
     marker = keywords.get(f"$P{n}S", "").strip()
     dtype = _dtype(keywords, n, datatype, order, where)
-    top = _range(keywords, n, where, warnings)
+    top = _range(keywords, n, warnings)
     decades, offset = _amplification(keywords, n, datatype, warnings)
     gain = 1.0 if decades else _gain(keywords, n, warnings)
     upper = offset * 10**decades if decades else top / gain
@@ -136,9 +134,7 @@ def _column(
     return Column(Channel(name, marker, upper), dtype, mask, decades, offset, gain, top)
 
 
-def _dtype(
-    keywords: Mapping[str, str], n: int, datatype: str, order: str, where: str
-) -> np.dtype[np.generic]:
+def _dtype(keywords: Mapping[str, str], n: int, datatype: str, order: str, where: str) -> np.dtype[np.generic]:
     text = _required(keywords, f"$P{n}B", where).strip()
     expected = {"F": {"32"}, "D": {"64"}}.get(datatype, {"8", "16", "32"})
     if text not in expected:
@@ -148,7 +144,7 @@ def _dtype(
     return np.dtype(f"{order}{'f' if datatype in 'FD' else 'u'}{int(text) // 8}")
 
 
-def _range(keywords: Mapping[str, str], n: int, where: str, warnings: list[str]) -> float:
+def _range(keywords: Mapping[str, str], n: int, warnings: list[str]) -> float:
     text = keywords.get(f"$P{n}R", "").strip()
     try:
         top = float(text)
@@ -160,9 +156,7 @@ def _range(keywords: Mapping[str, str], n: int, where: str, warnings: list[str])
     return top
 
 
-def _amplification(
-    keywords: Mapping[str, str], n: int, datatype: str, warnings: list[str]
-) -> tuple[float, float]:
+def _amplification(keywords: Mapping[str, str], n: int, datatype: str, warnings: list[str]) -> tuple[float, float]:
     """Return decades and offset of $PnE; 0, 0 for linear. Floats are linear whatever it says (FCS 3.1, 3.2.20)."""
     text = keywords.get(f"$P{n}E", "0,0").strip()
     try:

@@ -151,7 +151,7 @@ def _complete(found: int, wanted: int, where: str) -> None:
 def _linear(numbers: NDArray[np.generic], column: Column) -> NDArray[np.float64]:
     """Mask and scale one column: FCS 3.1, sections 3.2.20 ($PnE) and 3.2.21 ($PnG)."""
     if column.mask:
-        numbers = np.bitwise_and(numbers, column.mask)  # type: ignore[arg-type]
+        numbers = np.bitwise_and(numbers, column.mask)
     values = numbers.astype(np.float64)
     if column.decades:
         return np.asarray(column.offset * 10 ** (column.decades * values / column.scale))

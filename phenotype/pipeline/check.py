@@ -95,9 +95,9 @@ def _missing_controls(plan: Plan) -> list[str]:
         if not row.controls or not row.method.startswith("control"):
             continue
         role, population, marker = row.controls[0]
-        for batch in sorted({sample.batch for sample in plan.samples}):
-            if (batch, role, population, marker) not in plan.controls:
-                missing.append(
-                    f"batch {batch or '(none)'}: no {role} control for {marker}; {row.population} falls to the next step"
-                )
+        missing += [
+            f"batch {batch or '(none)'}: no {role} control for {marker}; {row.population} falls to the next step"
+            for batch in sorted({sample.batch for sample in plan.samples})
+            if (batch, role, population, marker) not in plan.controls
+        ]
     return missing

@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from gating import ControlValues, file_spillover, pool_controls, read_fcs_metadata
+from gating import ControlValues, Spillover, file_spillover, pool_controls
 from phenotype import __version__
 from phenotype.frequencies import GATE_COLUMNS, LOCATION_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, SampleKey
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
 from phenotype.pipeline.plan import Plan, make_plan
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
 from phenotype.pipeline.write import write_frame, write_json, write_rows
-from phenotype.quality import check_drift, check_spillover
+from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
 from phenotype.samples import SampleRow
 from phenotype.statistics.contrasts import compare_groups, summarise_groups
@@ -173,7 +173,7 @@ def _gate_samples(
     }  # fmt: skip
     waiting = [task for key, task in zip(keys, tasks, strict=True) if key not in known]
     done = pool.map(gate_file, waiting)
-    for count, (key, task) in enumerate(zip(keys, tasks, strict=True), start=1):
+    for count, key in enumerate(keys, start=1):
         result = known.get(key)
         if result is None:
             result = next(done)
@@ -193,7 +193,7 @@ def _keys(plan: Plan) -> list[str]:
     recipe = plan.recipe
     shared = [
         *(repr((row.population, row.parent, row.channels, row.method, row.arguments)) for row in recipe.template.rows),
-        repr(replace(recipe, template=None).compensation),
+        _matrix_text(recipe.compensation),
         repr(sorted(recipe.aliases.items())),
         repr((recipe.subsets, recipe.control_subsets, recipe.limits, recipe.min_viability, recipe.max_saturated)),
     ]
@@ -217,10 +217,17 @@ def _keys(plan: Plan) -> list[str]:
     ]
 
 
-def _study_findings(plan: Plan, results: SampleResult) -> list[Any]:
+def _matrix_text(compensation: Spillover | str) -> str:
+    """Return a compensation as text that changes with any number in it."""
+    if isinstance(compensation, str):
+        return compensation
+    return repr((compensation.channels, compensation.matrix.tolist()))
+
+
+def _study_findings(plan: Plan, results: SampleResult) -> list[Finding]:
     """Compare samples with each other: spillover within batches, brightness between them."""
     gated = {row["sample_id"] for row in results.populations}
-    findings = []
+    findings: list[Finding] = []
     if plan.recipe.compensation == "file":
         rows = [row for row in plan.samples if row.sample_id in gated]
         matrices = {row.sample_id: (row.batch, plan.metadata[row.sample_id]) for row in rows}

@@ -55,7 +55,7 @@ class Recipe:
     aliases: Mapping[str, tuple[str, ...]]
     subsets: Mapping[str, str]
     control_subsets: Mapping[str, str]
-    limits: CountLimits = CountLimits()
+    limits: CountLimits = field(default_factory=CountLimits)
     min_viability: float = 0.70
     max_saturated: float = 0.05
 

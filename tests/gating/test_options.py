@@ -3,7 +3,7 @@
 import pytest
 
 from gating.methods import CHAIN_OPTIONS, cut, fit_quadrant, fixed_polygon
-from gating.options import OptionFault, bind_options, split_options, split_outside
+from gating.options import OptionError, bind_options, split_options, split_outside
 from gating.transforms import Logicle
 
 
@@ -16,13 +16,13 @@ def test_arguments_split_outside_parentheses_only():
 
 def test_an_argument_given_twice_is_refused():
     """Taking the last would drop what the analyst wrote first, without a word."""
-    with pytest.raises(OptionFault, match="argument 'side' stands twice"):
+    with pytest.raises(OptionError, match="argument 'side' stands twice"):
         split_options("side=above; side=below")
 
 
 def test_an_argument_without_equals_is_refused():
     """It would otherwise be read and ignored."""
-    with pytest.raises(OptionFault, match="argument 'below' has no '='"):
+    with pytest.raises(OptionError, match="argument 'below' has no '='"):
         split_options("below")
 
 
@@ -35,7 +35,7 @@ def test_an_argument_without_equals_is_refused():
 )
 def test_an_unknown_argument_is_refused_with_the_nearest(given, message):
     """A misspelt option must not fall back to its default."""
-    with pytest.raises(OptionFault, match=message):
+    with pytest.raises(OptionError, match=message):
         bind_options(cut, given, CHAIN_OPTIONS)
 
 
@@ -52,13 +52,13 @@ def test_numbers_lists_and_transforms_are_read():
 )
 def test_a_number_must_be_finite(text, message):
     """A gate with an edge at NaN holds no event, and says nothing."""
-    with pytest.raises(OptionFault, match=message):
+    with pytest.raises(OptionError, match=message):
         bind_options(fixed_polygon, {"vertices": f"1 2 3 4 5 {text}"})
 
 
 def test_a_required_argument_is_asked_for():
     """A quadrant row without a sign would be some quadrant."""
-    with pytest.raises(OptionFault, match="quadrant: argument 'quadrant' is missing"):
+    with pytest.raises(OptionError, match="quadrant: argument 'quadrant' is missing"):
         bind_options(fit_quadrant, {}, CHAIN_OPTIONS)
 
 

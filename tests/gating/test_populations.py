@@ -55,7 +55,9 @@ def test_quadrants_of_two_parents_share_thresholds_fitted_on_both():
 
 def test_not_takes_the_rest_of_the_parent():
     """CAR- T cells are T cells that are not CAR+, not events that are not."""
-    template = parse_template(HEADER + "big,root,FSC-A,range,min=60000\nCAR+,big,CAR,valley,\nCAR-,big,,not,of=CAR+\n")
+    template = parse_template(
+        HEADER + "big,root,FSC-A,range,minimum=60000\nCAR+,big,CAR,valley,\nCAR-,big,,not,of=CAR+\n"
+    )
 
     gated = gate_sample(stained(), template)
 
@@ -77,7 +79,7 @@ def test_a_refused_threshold_refuses_everything_below_it():
 
 def test_an_empty_parent_gives_nan_not_zero():
     """Nothing of nothing is not known to be nothing."""
-    template = parse_template(HEADER + "none,root,FSC-A,range,min=1000000\nsome,none,FSC-A,range,min=0\n")
+    template = parse_template(HEADER + "none,root,FSC-A,range,minimum=1000000\nsome,none,FSC-A,range,minimum=0\n")
 
     gated = gate_sample(stained(), template)
 
@@ -97,7 +99,7 @@ def test_scatter_may_be_gated_uncompensated():
     """Light scatter has no spillover."""
     raw = Sample("pt01.fcs", CHANNELS, np.ones((10, 4)))
 
-    assert gate_sample(raw, parse_template(HEADER + "big,root,FSC-A,range,min=0\n")).count("big") == 10
+    assert gate_sample(raw, parse_template(HEADER + "big,root,FSC-A,range,minimum=0\n")).count("big") == 10
 
 
 def test_a_missing_marker_is_an_error_unless_its_row_is_optional():
@@ -111,7 +113,7 @@ def test_a_missing_marker_is_an_error_unless_its_row_is_optional():
 
 def test_a_control_sets_the_threshold_within_the_same_parent():
     """The 99.5 % quantile of untransduced cells, of those that pass the parent gate, as computed by hand."""
-    template = parse_template(HEADER + 'big,root,FSC-A,range,min=60000\nCAR+,big,CAR,"control(untransduced)",\n')
+    template = parse_template(HEADER + 'big,root,FSC-A,range,minimum=60000\nCAR+,big,CAR,"control(untransduced)",\n')
     untransduced = stained(seed=9, car=0.0)
     ((role, on, marker),) = needed_controls(template)
     tube = control_values(untransduced, template, population=on, marker=marker)

@@ -64,7 +64,7 @@ def test_a_name_used_twice_is_refused():
         ("A,root,,not,", "method 'not' needs of=POPULATION"),
         ("A,root,,not,of=B", "of=B: no population above 'B'. Known: root"),
         ("A,root,CD3,valley,on=B", "on=B: no population above 'B'. Known: root"),
-        ("A,root,CD3,range,min=ten", "min='ten' is not a number"),
+        ("A,root,CD3,range,minimum=ten", "minimum='ten' is not a number"),
         ("A,root,CD3,range,transform=biex", "transform=biex"),
     ],
 )

@@ -1,0 +1,58 @@
+"""Tables on disk: exact, safe to open in a spreadsheet, whole or not there."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from phenotype.pipeline.write import cell, write_frame, write_rows
+
+
+def test_numbers_keep_all_their_digits(tmp_path):
+    """A fraction read back is the fraction computed."""
+    write_rows(tmp_path / "t.csv", ["x"], [{"x": 1 / 3}, {"x": np.float64(0.1)}, {"x": np.int64(7)}])
+
+    assert (tmp_path / "t.csv").read_text() == "x\n0.3333333333333333\n0.1\n7\n"
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-x", "@SUM(A1)", "\tx", "\rx"])
+def test_text_that_a_spreadsheet_would_run_is_kept_as_text(text):
+    """A patient's ID is data; a formula in it would run on the analyst's machine."""
+    assert cell(text) == f"'{text}"
+
+
+def test_a_negative_number_stays_a_number():
+    """Only text is guarded."""
+    assert cell(-2.3) == "-2.3"
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), float("inf"), pd.NaT, pd.NA])
+def test_missing_is_empty(nothing):
+    """Every kind of missing looks the same, and like nothing else."""
+    assert cell(nothing) == ""
+
+
+def test_a_writer_that_fails_leaves_the_old_table(tmp_path):
+    """Half a table under its final name would be read as a whole one."""
+    path = tmp_path / "t.csv"
+    write_rows(path, ["x"], [{"x": 1}])
+
+    def broken():
+        yield {"x": 2}
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_rows(path, ["x"], broken())
+
+    assert path.read_text() == "x\n1\n"
+
+
+def test_frames_and_quotes_round_trip(tmp_path):
+    """Commas, quotes and line breaks in a note survive."""
+    table = pd.DataFrame({"id": ["00123"], "note": ['a "b", c\nd']})
+
+    write_frame(tmp_path / "t.csv", table)
+
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as stream:
+        assert list(csv.reader(stream)) == [["id", "note"], ["00123", 'a "b", c\nd']]
