@@ -1,0 +1,39 @@
+"""What can go wrong between populations and a report.
+
+::
+
+    PhenotypeError
+    ├── StudyError (ValueError)             every fault of a study's own files at once
+    └── ReportError (ValueError)            a result folder is not as a run leaves it (in ``report.read``)
+
+Every message reads ``where: what is wrong, with the value found; what would be right.``
+"""
+
+from collections.abc import Sequence
+
+__all__ = ["PhenotypeError", "StudyError"]
+
+
+class PhenotypeError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class StudyError(PhenotypeError, ValueError):
+    """A study's own files have faults; ``faults`` lists them all, each a line ``where: fault``.
+
+    Examples
+    --------
+    >>> error = StudyError(["samples.csv: row 2: no file", "samples.csv: row 3: no role"])
+    >>> print(error)
+    samples.csv: row 2: no file
+    samples.csv: row 3: no role
+    >>> len(error.faults)
+    2
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(self.faults)

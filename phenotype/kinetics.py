@@ -1,0 +1,84 @@
+"""kinetics.csv: CAR-T cells in blood, a row per patient and day."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from phenotype.errors import StudyError
+from phenotype.study import Study
+from phenotype.tables import (
+    MISSING,
+    Kind,
+    Table,
+    by_row,
+    column_faults,
+    parse_cells,
+    parse_day,
+    parse_flag,
+    parser_of_number,
+    read_table,
+)
+
+__all__ = ["read_kinetics"]
+
+_REQUIRED = ("patient_id", "day", "cart_pct_of_t")
+_KINDS: dict[str, Kind] = {
+    "day": parse_day,
+    "cart_pct_of_t": parser_of_number(0, 100),
+    "cart_per_ul": parser_of_number(low=0),
+    "copies_per_ug": parser_of_number(low=0),
+    "below_lod": parse_flag,
+}
+_DTYPES = {
+    "day": "int64",
+    "cart_pct_of_t": "float64",
+    "cart_per_ul": "float64",
+    "copies_per_ug": "float64",
+    "below_lod": "Int64",
+}
+
+
+def read_kinetics(study: Study) -> pd.DataFrame | None:
+    """Read the expansion of a study's CAR-T cells.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        None if the study has no such file. Columns ``patient_id`` (text), ``day`` (whole days from infusion),
+        ``cart_pct_of_t`` (percent of T cells, NaN where not measured); where the sheet has them ``cart_per_ul``,
+        ``copies_per_ug`` and ``below_lod`` (0/1); every other column as text.
+
+    Raises
+    ------
+    StudyError
+        With every fault, each with its row.
+    """
+    if study.kinetics is None:
+        return None
+    table = read_table(study.kinetics)
+    faults = column_faults(table, _REQUIRED)
+    if faults:
+        raise StudyError(faults)
+    values, faults = parse_cells(table, _KINDS)
+    faults += _row_faults(table)
+    if faults:
+        raise StudyError(by_row(faults))
+    columns = {}
+    for column in table.columns:
+        cells = [
+            found[column] if column in _KINDS else row[column] for found, row in zip(values, table.rows, strict=True)
+        ]
+        columns[column] = pd.Series(cells, dtype=_DTYPES.get(column, "object"))
+    return pd.DataFrame(columns)
+
+
+def _row_faults(table: Table) -> Iterator[str]:
+    """Find rows without patient or day, and a patient's day that is there twice."""
+    first: dict[tuple[str, str], int] = {}
+    for row in table.rows:
+        absent = [column for column in ("patient_id", "day") if row[column] in MISSING]
+        yield from (f"{table.at(row)}: {column} is {row[column]!r}; every row is a patient's day" for column in absent)
+        key = (row["patient_id"], row["day"].casefold().removeprefix("d").lstrip(" +"))
+        if key in first and not absent:
+            yield f"{table.at(row)}: patient {key[0]!r} has day {row['day']!r} in row {first[key]} already; keep one"
+        first.setdefault(key, row.number)

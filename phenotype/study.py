@@ -1,0 +1,275 @@
+"""study.toml: what a study is called, where its sheets are, and every decision that changes a number.
+
+Every setting has a default that can be defended, said beside it; a key that is not a setting is a fault, since
+a misspelt setting would otherwise be silently ignored.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from gating import missing
+from phenotype.errors import StudyError
+from phenotype.subsets import SUBSETS
+
+__all__ = ["Asct", "Comparisons", "Quality", "Study", "read_study"]
+
+
+class _Section(BaseModel):
+    """What all sections share: nothing unknown, nothing changed later, no NaN, no text for a number."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, strict=True, use_attribute_docstrings=True
+    )
+
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _as_tuple(value: object) -> object:
+    """Let one name stand for a list of one."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+
+class _Files(_Section):
+    """[study]: the name, and the study's own files, relative to study.toml."""
+
+    name: Text
+    """Heads the report; no default, since two reports must be told apart."""
+    samples: Text
+    """A row per FCS file; no default, since a guessed sheet could be last year's."""
+    clinical: Text
+    """A row per patient: .csv, .tsv or .xlsx."""
+    sheet: Text | None = None
+    """Sheet of a clinical workbook. None: the only visible one; with several, one must be named."""
+    kinetics: Text | None = None
+    """A row per patient and day. None: expansion was not measured, and its analyses are left out."""
+    template: Text
+    """The gates; no default, since every number depends on them."""
+
+
+class _Compensation(_Section):
+    """[compensation]: where the spillover matrix is from."""
+
+    source: Text = "file"
+    """``file``: the matrix the cytometer stored with each file, since it was made on that day; a .csv: one
+    matrix for all; ``none``: the events are compensated already, which only a person can know."""
+
+    @field_validator("source")
+    @classmethod
+    def _known(cls, source: str) -> str:
+        if source == "controls":
+            raise ValueError(
+                "a matrix from single stains is not available; export it from the cytometer's software and "
+                "name the .csv, or use 'file'"
+            )
+        if source not in {"file", "none"} and not source.casefold().endswith(".csv"):
+            raise ValueError("it must be 'file', 'none' or the path of a matrix .csv")
+        return source
+
+
+class Asct(_Section):
+    """[asct]: how patients are grouped by transplant."""
+
+    reference: Literal["infusion", "apheresis"] = "infusion"
+    """The interval runs from the last transplant before this date. Infusion, as published; apheresis is when
+    the cells left the patient, so it is the better question where its date is known."""
+    within_days: int = Field(default=365, gt=0)
+    """Up to and including this many days: ``within_1y``. A year, as published: CD8 T cells are back within it."""
+
+
+class Quality(_Section):
+    """[quality]: below or above which numbers are flagged or withheld."""
+
+    not_detected_below: int = Field(default=13, ge=0)
+    """Parent events: the limit of detection of a validated CAR assay."""
+    not_quantified_below: int = Field(default=22, ge=0)
+    """Parent events: that assay's limit of quantification; below, counts are given and no fraction."""
+    min_parent_events: int = Field(default=500, ge=0)
+    """Parent events for a fraction without a flag: a 95 % interval of 4 points either side at 25 %."""
+    min_subset_events: int = Field(default=50, ge=0)
+    """Events in a subset for a fraction without a flag: 14 % coefficient of variation by counting alone."""
+    min_viability: float = Field(default=0.70, ge=0, le=1)
+    """Live fraction of singlets: the release limit that is usual for CAR-T products."""
+    max_saturated: float = Field(default=0.05, ge=0, le=1)
+    """Fraction of events at the top of a channel: above, a median of that channel can be the detector's limit."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Quality":
+        if self.not_quantified_below < self.not_detected_below:
+            raise ValueError(
+                f"not_quantified_below is {self.not_quantified_below}, less than not_detected_below, "
+                f"{self.not_detected_below}; what is quantified is detected"
+            )
+        return self
+
+
+class Comparisons(_Section):
+    """[comparisons]: how p values are adjusted."""
+
+    family: Literal["all", "contrast"] = "all"
+    """Tests adjusted together: all contrasts and subsets of the report (strict, and the default because all
+    are shown side by side), or the subsets of each contrast."""
+
+
+class _StudyFile(_Section):
+    """study.toml as typed."""
+
+    study: _Files
+    """Name and files."""
+    compensation: _Compensation = _Compensation()
+    """The matrix: by default each file's own."""
+    asct: Asct = Asct()
+    """The groups: by default as published."""
+    markers: dict[str, Names] = {}
+    """Other names of a marker of the template. None by default: files that use the template's names need none."""
+    subsets: dict[str, Text] = {}
+    """Population of each subset, where the template calls it otherwise. By default the subset's own name."""
+    control_subsets: dict[str, Text] = {}
+    """Its counterpart among CAR- T cells of the same tube. By default ``CAR-`` and the population's name."""
+    quality: Quality = Quality()
+    """Limits: by default of published assays."""
+    comparisons: Comparisons = Comparisons()
+    """Adjustment."""
+
+    @field_validator("subsets", "control_subsets")
+    @classmethod
+    def _four(cls, names: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in names if name not in SUBSETS]
+        if unknown:
+            raise ValueError("\n".join(missing("subset", name, SUBSETS, "here") for name in unknown))
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study's settings, with every default filled in and every path found."""
+
+    name: str
+    path: Path
+    """study.toml; every other path was relative to its folder."""
+    samples: Path
+    clinical: Path
+    sheet: str | None
+    """Sheet of a clinical workbook."""
+    kinetics: Path | None
+    template: Path
+    compensation: Path | Literal["file", "none"]
+    """A matrix .csv, or a word."""
+    asct: Asct
+    markers: Mapping[str, tuple[str, ...]]
+    """Other names of each marker of the template."""
+    subsets: Mapping[str, str]
+    """Population of each of the four subsets."""
+    control_subsets: Mapping[str, str]
+    """Its counterpart among CAR- T cells; the template need not have it."""
+    quality: Quality
+    comparisons: Comparisons
+    typed: _StudyFile
+    """The file the study was read from."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of study.toml; FCS files lie in it or below."""
+        return self.path.parent
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The study's own files, for a record of what a run has read; FCS files are not among them."""
+        matrix = self.compensation if isinstance(self.compensation, Path) else None
+        files = (self.path, self.samples, self.clinical, self.kinetics, self.template, matrix)
+        return tuple(path for path in files if path is not None)
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting by section, defaults included, as JSON can hold it."""
+        filled = {"subsets": dict(self.subsets), "control_subsets": dict(self.control_subsets)}
+        return self.typed.model_dump(mode="json", exclude_none=True) | filled
+
+
+def read_study(path: Path | str) -> Study:
+    """Read study.toml.
+
+    Raises
+    ------
+    StudyError
+        If the file is not TOML (one line), or with every setting that is unknown, missing or out of range.
+    """
+    path = Path(path)
+    try:
+        typed = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise StudyError([f"{path.name}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise StudyError([f"{path.name}: is not UTF-8 text; save it as UTF-8"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError([f"{path.name}: is not TOML: {error}"]) from error
+    try:
+        return _study(path, _StudyFile.model_validate(typed))
+    except ValidationError as error:
+        raise StudyError([line for detail in error.errors() for line in _lines(path.name, detail)]) from error
+
+
+def _study(path: Path, typed: _StudyFile) -> Study:
+    """Fill in what depends on other settings, and find the files."""
+    files, folder, source = typed.study, path.parent, typed.compensation.source
+    subsets = {subset: typed.subsets.get(subset, subset) for subset in SUBSETS}
+    return Study(
+        name=files.name,
+        path=path,
+        samples=folder / files.samples,
+        clinical=folder / files.clinical,
+        sheet=files.sheet,
+        kinetics=folder / files.kinetics if files.kinetics else None,
+        template=folder / files.template,
+        compensation=cast(Literal["file", "none"], source) if source in {"file", "none"} else folder / source,
+        asct=typed.asct,
+        markers=typed.markers,
+        subsets=subsets,
+        control_subsets={s: typed.control_subsets.get(s, f"CAR- {name}") for s, name in subsets.items()},
+        quality=typed.quality,
+        comparisons=typed.comparisons,
+        typed=typed,
+    )
+
+
+def _lines(name: str, detail: ErrorDetails) -> Iterator[str]:
+    """Say what pydantic found, in this program's words."""
+    *sections, key = [str(part) for part in detail["loc"]]
+    where = f"{name}: [{sections[0]}]" if sections else name
+    if detail["type"] == "extra_forbidden":
+        yield missing("setting" if sections else "section", key, _known(sections), where)
+    elif detail["type"] == "missing":
+        yield f"{where}: no {key}; it has no default" if sections else f"{where}: no section [{key}]"
+    elif detail["type"] == "value_error":
+        for line in str(detail["ctx"]["error"]).splitlines():
+            yield _own_line(name, sections, key, detail["input"], line)
+    else:
+        empty = detail["type"] in {"too_short", "string_too_short"}
+        rule = "it must not be empty" if empty else detail["msg"].replace("Input should", "it should")
+        place = ".".join([*sections[1:], key])
+        yield f"{where} {place} is {detail['input']!r}; {rule}" if sections else f"{where}: [{key}]: {rule}"
+
+
+def _own_line(name: str, sections: list[str], key: str, found: object, line: str) -> str:
+    """Say what a rule of this module found: about one setting, or about a section."""
+    if sections:
+        return f"{name}: [{sections[0]}] {key} is {found!r}; {line}"
+    return f"{name}: [{key}]: {line.removeprefix('here: ')}"
+
+
+def _known(sections: list[str]) -> list[str]:
+    """Return the settings of a section, or the sections."""
+    if not sections:
+        return list(_StudyFile.model_fields)
+    section = _StudyFile.model_fields[sections[0]].annotation
+    return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
