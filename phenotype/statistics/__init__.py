@@ -1,1 +1,5 @@
-"""Statistics: table in, table out; patients are the unit."""
+"""Statistics: numbers in, numbers out; patients are the unit.
+
+``proportions`` interval of a share; ``ranks`` two groups compared; ``multiplicity`` many tests at once;
+``contrasts`` puts them together into the tables ``comparisons.csv`` and ``estimates.csv``.
+"""

@@ -89,9 +89,7 @@ def test_the_brightest_event_of_a_dim_channel_is_not_saturation():
 def test_low_viability_is_compared_with_the_limit():
     """70 % is a common release limit."""
     dye = np.where(np.arange(1000) < 400, 10_000.0, 100.0)
-    template = parse_template(
-        "population,parent,channels,method,arguments\nLive,root,Viability,at(1000),side=below\n"
-    )
+    template = parse_template("population,parent,channels,method,arguments\nLive,root,Viability,at(1000),side=below\n")
     gated = gate_sample(acquired(np.arange(1000.0), dye), template)
 
     (finding,) = check_viability("pt01", gated, "Live", 0.7)
@@ -108,9 +106,7 @@ def test_a_refused_gate_is_an_error_with_its_reason():
     (finding,) = check_gates("pt01", gated)
 
     assert (finding.check, finding.severity) == ("gate_refused", "error")
-    assert finding.message == (
-        "Live: threshold of Viability refused: valley: all 1500 events have the value 100"
-    )
+    assert finding.message == ("Live: threshold of Viability refused: valley: all 1500 events have the value 100")
 
 
 @pytest.mark.parametrize(

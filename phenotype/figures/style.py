@@ -1,0 +1,139 @@
+"""One look for all figures, and files that are the same bytes whenever they are drawn."""
+
+import io
+import os
+import unicodedata
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from phenotype.figures.palette import INK, MUTED, WARNING
+
+__all__ = ["drawable", "mark_synthetic", "new_figure", "save_figure", "style"]
+
+SYNTHETIC = "SYNTHETIC DATA: no patient is shown"
+
+
+def style() -> AbstractContextManager[None]:
+    """Return the settings under which figures are made and saved; they end with the ``with`` block.
+
+    Names from files are hostile: mathematical typesetting, which a ``$`` would begin, is off. SVG text stays
+    text; the salt makes SVG identifiers repeatable. The font comes with matplotlib, on every machine.
+    """
+    return mpl.rc_context(
+        {
+            "text.parse_math": False,
+            "axes.unicode_minus": True,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "phenotype",
+            "font.family": ["sans-serif"],
+            "font.sans-serif": ["DejaVu Sans"],
+            "font.size": 8.0,
+            "axes.titlesize": 8.5,
+            "axes.labelsize": 8.0,
+            "xtick.labelsize": 7.5,
+            "ytick.labelsize": 7.5,
+            "axes.edgecolor": MUTED,
+            "axes.linewidth": 0.8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "xtick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.color": MUTED,
+            "ytick.labelcolor": INK,
+            "legend.frameon": False,
+            "savefig.facecolor": "white",
+            "figure.facecolor": "white",
+        }
+    )
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, inches, that belongs to no window and no global list."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def mark_synthetic(figure: Figure, *, synthetic: bool) -> None:
+    """Print on a figure of simulated data that it is one: figures travel without their report."""
+    if synthetic:
+        figure.text(0.996, 0.004, SYNTHETIC, ha="right", va="bottom", fontsize=7, color=WARNING, weight="bold")
+
+
+def save_figure(figure: Figure, stem: Path, *, dpi: float = 300, colours: int | None = None) -> tuple[Path, Path]:
+    """Write ``stem.svg`` and ``stem.png``; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure
+        From one of the ``draw_`` functions.
+    stem
+        Path without suffix; its folder is made.
+    dpi
+        Of the PNG.
+    colours
+        Reduce the PNG to so many colours: a third of the bytes, and enough for a density in one hue.
+
+    Returns
+    -------
+    tuple of Path
+        The SVG and the PNG.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    svg, png = stem.parent / f"{stem.name}.svg", stem.parent / f"{stem.name}.png"
+    with style():
+        vector = io.BytesIO()
+        figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
+        _write(svg, vector.getvalue())
+        raster = io.BytesIO()
+        figure.savefig(raster, format="png", dpi=dpi, metadata={"Software": None})
+    _write(png, raster.getvalue() if colours is None else _reduced(raster, colours))
+    return svg, png
+
+
+def _reduced(raster: io.BytesIO, colours: int) -> bytes:
+    """Return a PNG with a palette instead of true colour."""
+    with Image.open(raster) as image:
+        small = image.convert("RGB").quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    small.save(out, format="png", compress_level=7)
+    return out.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def drawable(text: str, limit: int = 60) -> str:
+    r"""Return text that the figures' font can write, on one line and not too long.
+
+    Control and direction characters go, for what they do to the text around them; signs the font lacks become a box.
+
+    Examples
+    --------
+    >>> drawable("pt\u202e01"), drawable("患者 7"), drawable("$x$"), drawable("a" * 9, limit=5)
+    ('pt01', '□□ 7', '$x$', 'aaaa…')
+    """
+    known = _signs()
+    kept = "".join(sign for sign in text if unicodedata.category(sign)[0] != "C")
+    kept = "".join(sign if ord(sign) in known else "□" for sign in kept)
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+@cache
+def _signs() -> frozenset[int]:
+    """Return the code points of the font that comes with matplotlib."""
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    return frozenset(font.get_charmap())

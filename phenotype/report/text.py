@@ -1,0 +1,235 @@
+"""What the report says in words, written from the numbers of a run; and names from files, made harmless."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from phenotype.figures import numbers
+from phenotype.figures.palette import GROUP_LABELS
+from phenotype.figures.subsets import CONTRASTS
+from phenotype.subsets import SUBSET_LABELS
+
+__all__ = [
+    "ALPHA",
+    "FLAG_WORDS",
+    "answer",
+    "clean",
+    "comparison_sentence",
+    "contrast_title",
+    "group_phrase",
+    "methods",
+    "other_year",
+    "settings_rows",
+    "without_paths",
+]
+
+ALPHA = 0.05
+"""Adjusted P values below it are named in the answer: a convention, said as one; every P value is in the table."""
+
+FLAG_WORDS = {
+    "weak_gate": "weak gate",
+    "refused": "gate refused",
+    "parent_refused": "gate above refused",
+    "absent": "population absent",
+    "not_detected": "CAR+ not detected",
+    "not_quantified": "CAR+ too few to quantify",
+    "few_parent_events": "few CAR+ events",
+    "few_subset_events": "few events in a subset",
+}
+YEAR = 365
+_PHRASES = {
+    "none": "without prior ASCT",
+    "over_1y": "more than one year after ASCT",
+    "within_1y": "within one year of ASCT",
+    "unknown_time": "after ASCT of unknown date",
+    "asct": "after any ASCT",
+}
+_FORMULA_GUARD = re.compile(r"^'(?=[=+\-@\t\r])")
+_PATH = re.compile(r"(?<![\w.…])(?:[A-Za-z]:[\\/]|\\\\|/)(?:[^\s'\":;,<>|/\\]+[/\\])+")
+
+
+def clean(value: object) -> str:
+    r"""Return text from a file, safe to put on a page after HTML escaping.
+
+    Control characters and those that change the direction of the text around them are dropped, line breaks
+    become spaces, and the apostrophe that keeps a spreadsheet from running a cell is taken off again.
+
+    Examples
+    --------
+    >>> clean("pt\u202e01\x1b[31m"), clean("'=cmd"), clean(None)
+    ('pt01[31m', '=cmd', '')
+    """
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    text = re.sub(r"\s+", " ", _FORMULA_GUARD.sub("", str(value)))
+    return "".join(sign for sign in text if unicodedata.category(sign)[0] != "C")
+
+
+def without_paths(value: object) -> str:
+    """Return clean text with the folders of absolute paths left out: a report leaves the machine it was made on.
+
+    Examples
+    --------
+    >>> without_paths("/home/li/data/pt01.fcs: cut short"), without_paths("and/or")
+    ('…/pt01.fcs: cut short', 'and/or')
+    """
+    return _PATH.sub("…/", clean(value))
+
+
+def contrast_title(contrast: str) -> str:
+    """Return a contrast in words, its first group first.
+
+    Examples
+    --------
+    >>> contrast_title("within_1y_vs_none")
+    'patients within one year of ASCT with patients without prior ASCT'
+    """
+    if contrast not in CONTRASTS:
+        return clean(contrast)
+    first, second = CONTRASTS[contrast]
+    return f"patients {_PHRASES[first]} with patients {_PHRASES[second]}"
+
+
+def group_phrase(group: str) -> str:
+    """Return a group in words; a patient in none is said to be in none."""
+    return GROUP_LABELS.get(group, clean(group) or "no group")
+
+
+def comparison_sentence(row: Mapping[Any, Any]) -> str:
+    """Say one comparison: both medians with n, difference with interval, both P values."""
+    first, second = CONTRASTS[str(row["contrast"])]
+    a = f"{numbers.percent(row['median_a'])} {_PHRASES[first]} (n = {numbers.count(row['n_a'])})"
+    b = f"{numbers.percent(row['median_b'])} {_PHRASES[second]} (n = {numbers.count(row['n_b'])})"
+    name = SUBSET_LABELS.get(str(row["subset"]), clean(row["subset"]))
+    span = numbers.points_interval(row["ci_low"], row["ci_high"])
+    difference = f"difference {numbers.points(row['difference'])} points (95 % CI {span})"
+    return f"{name}: median {a}, {b}; {difference}; {_p(row['p_value'])}, adjusted {_p(row['p_adjusted'])}."
+
+
+def answer(comparisons: pd.DataFrame, cohort: pd.DataFrame, *, synthetic: bool) -> tuple[str, tuple[str, ...]]:
+    """Answer the question of the study from its tables.
+
+    Returns
+    -------
+    tuple
+        A paragraph, and a sentence for each comparison it rests on.
+    """
+    tested = comparisons.dropna(subset="p_adjusted")
+    if tested.empty:
+        return f"{_who(cohort)} No comparison could be made; the table below says why.", ()
+    below = tested[tested["p_adjusted"] < ALPHA]
+    lead = f"{_who(cohort)} {_tested(len(comparisons), len(tested))} {_have(len(below))} an adjusted p below {ALPHA:g}"
+    quiet = [name for name in CONTRASTS if name in set(tested["contrast"]) and name not in set(below["contrast"])]
+    if quiet and len(below):
+        lead += f"; none of them compares {_listed([contrast_title(name) for name in quiet], 'or')}"
+    lead += "." if len(below) else "; the one with the smallest follows."
+    lead += f" Before adjustment {_have(int((tested['p_value'] < ALPHA).sum()))} one."
+    shown = below if len(below) else tested.sort_values("p_adjusted", kind="stable").head(1)
+    lead += f" A p above {ALPHA:g} does not show that groups are equal: the intervals say what remains possible."
+    if synthetic:
+        lead += " All data are simulated: nothing here is a finding about patients."
+    return lead, tuple(comparison_sentence(row) for row in shown.to_dict("records"))
+
+
+def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...]:
+    """Describe what was done, in paragraphs, from the settings and the tables of the run."""
+    settings = run.get("settings") or {}
+    tests = _listed(sorted({clean(name) for name in comparisons["test"] if name})) or "no test"
+    asct: Any = settings.get("asct") or {}
+    days, reference = clean(asct.get("within_days", YEAR)), clean(asct.get("reference", "infusion"))
+    x, y = _subset_markers(run)
+    return (
+        "Each FCS file was compensated, then divided by the gating template, parents first. Where a threshold "
+        "was fitted, it was fitted to the events of the parent, or of the population that the template names (on=…); a "
+        "threshold that the data do not support is refused, and the populations below it have no number.",
+        f"The four subsets are the quadrants of CAR+ T cells by {x} and {y}: naive {x}+ {y}+ (which includes "
+        f"stem-memory cells), central memory {x}+ {y}−, effector memory {x}− {y}−, effector {x}− {y}+. Intervals of a "
+        "fraction are Wilson 95 % intervals; they describe the counting of events, not differences between patients.",
+        f"Groups are derived from dates: the interval runs from the last ASCT to {reference}; up to {days} days is "
+        "“ASCT ≤ 1 y before”, more is “ASCT > 1 y before”.",
+        f"Every patient counts once. Groups were compared with: {tests}. The difference is the Hodges-Lehmann shift, "
+        "the median of the differences between every patient of the first group and every patient of the second, in "
+        "percentage points, with its 95 % confidence interval; it need not equal the difference of the two medians. "
+        f"Adjusted p: Holm, over {_family(settings)}. A transplant of unknown date counts as an ASCT, in neither timed "
+        "group.",
+    )
+
+
+def _family(settings: Mapping[str, Any]) -> str:
+    """Say which tests were adjusted together."""
+    one_contrast = (settings.get("comparisons") or {}).get("family") == "contrast"
+    return "the subsets of each contrast" if one_contrast else "all tests of the table"
+
+
+def other_year(run: Mapping[str, Any]) -> str:
+    """Say that a group's name is not its definition, where the study sets another limit than a year."""
+    settings: Any = run.get("settings") or {}
+    days = (settings.get("asct") or {}).get("within_days", YEAR)
+    return (
+        ""
+        if days == YEAR
+        else f"This study sets another limit: read “1 y” as {clean(days)} days in every group's name."
+    )
+
+
+def _subset_markers(run: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the two markers of the quadrants, as the template of the run has them."""
+    settings: Any = run.get("settings") or {}
+    naive = str((settings.get("subsets") or {}).get("naive", "naive"))
+    rows = [str(line).split(",") for line in run.get("template") or ()]
+    channels = next((row[2].split("|") for row in rows if row[0] == naive and len(row) > 2), [])
+    return (clean(channels[0]), clean(channels[1])) if len(channels) == 2 else ("CD62L", "CD45RA")
+
+
+def settings_rows(settings: object, prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested settings as rows ``section.name, value``.
+
+    Examples
+    --------
+    >>> settings_rows({"asct": {"within_days": 365}, "markers": ["CD3", "CAR"]})
+    [('asct.within_days', '365'), ('markers', 'CD3, CAR')]
+    """
+    if isinstance(settings, Mapping):
+        inner = ((f"{prefix}.{key}" if prefix else str(key), value) for key, value in settings.items())
+        return [row for key, value in inner for row in settings_rows(value, key)]
+    if isinstance(settings, Sequence) and not isinstance(settings, str):
+        return [(clean(prefix), ", ".join(without_paths(item) for item in settings))]
+    return [(clean(prefix), without_paths(settings))]
+
+
+def _who(cohort: pd.DataFrame) -> str:
+    """Say how many patients have a phenotype, by group."""
+    known = cohort.dropna(subset="naive")
+    groups = [(group, int((known["asct_group"] == group).sum())) for group in _PHRASES if group != "asct"]
+    parts = ", ".join(f"{n} {_PHRASES[group]}" for group, n in groups if n or group != "unknown_time")
+    return f"{sum(n for _, n in groups)} patients have a product phenotype and a group: {parts}."
+
+
+def _tested(made: int, tested: int) -> str:
+    """Say how many comparisons there are, and how many of them have a P value."""
+    untested = "" if made == tested else f" ({made - tested} without a p)"
+    return f"Of {made} comparisons of a subset between two groups{untested},"
+
+
+def _have(n: int) -> str:
+    """Return how many have something, as a sentence says it."""
+    return {0: "none has", 1: "1 has"}.get(n, f"{n} have")
+
+
+def _p(value: float) -> str:
+    text = numbers.p_value(value)
+    return (
+        f"p\N{NO-BREAK SPACE}{text}"
+        if text.startswith("<")
+        else "p not computed"
+        if text == numbers.MISSING
+        else f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{text}"
+    )
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    """Join words as a sentence does."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""

@@ -1,0 +1,128 @@
+"""Sentences are written from numbers, and names from files cannot act."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from phenotype.report.read import read_results
+from phenotype.report.text import answer, clean, comparison_sentence, methods, other_year, without_paths
+
+ROW = {
+    "contrast": "within_1y_vs_none", "subset": "naive", "n_a": 12, "n_b": 83, "median_a": 0.115, "median_b": 0.24,
+    "difference": -0.109, "ci_low": -0.161, "ci_high": -0.042, "test": "Mann-Whitney", "p_value": 0.0021,
+    "p_adjusted": 0.0084,
+}  # fmt: skip
+
+
+def test_a_comparison_is_one_sentence_with_all_its_numbers():
+    """n, both medians, the difference with its interval, both P values: nothing to look up."""
+    sentence = comparison_sentence(ROW).replace("\u00a0", " ")
+
+    assert sentence == (
+        "Naive: median 11.5 % within one year of ASCT (n = 12), 24.0 % without prior ASCT (n = 83); "
+        "difference −10.9 points (95 % CI −16.1 to −4.2); p = 0.002, adjusted p = 0.008."
+    )
+
+
+def test_the_answer_names_what_is_below_the_convention(results):
+    """Three of sixteen in the fixture; the contrast without any is named too."""
+    tables = read_results(results)
+
+    lead, sentences = answer(tables.comparisons, tables.cohort, synthetic=False)
+
+    assert "20 patients have a product phenotype and a group: 12 without prior ASCT, 5 more than" in lead
+    assert "Of 16 comparisons of a subset between two groups (1 without a p), 3 have an adjusted p below 0.05" in lead
+    assert "none of them compares patients more than one year after ASCT with patients without prior ASCT" in lead
+    assert len(sentences) == 3
+
+
+def test_when_nothing_is_below_the_smallest_is_shown():
+    """No p below 0.05 is an answer as well, with its numbers."""
+    table = pd.DataFrame([{**ROW, "p_adjusted": 0.4}, {**ROW, "p_adjusted": 0.3, "subset": "effector"}])
+
+    lead, sentences = answer(table, pd.DataFrame({"naive": [0.1], "asct_group": ["none"]}), synthetic=False)
+
+    assert "none has an adjusted p below 0.05; the one with the smallest follows. Before adjustment 2 have one." in lead
+    assert sentences[0].startswith("Effector: ")
+    assert "does not show that groups are equal" in lead
+
+
+def test_no_comparison_is_said(results):
+    """An empty cohort has no answer, and the report says so instead of nothing."""
+    tables = read_results(results)
+
+    lead, sentences = answer(tables.comparisons.head(0), tables.cohort.head(0), synthetic=False)
+
+    assert lead.startswith("0 patients have a product phenotype")
+    assert "No comparison could be made" in lead
+    assert sentences == ()
+
+
+def test_simulated_answers_say_so(results):
+    """A sentence is copied into a mail without its banner."""
+    tables = read_results(results)
+
+    assert "All data are simulated" in answer(tables.comparisons, tables.cohort, synthetic=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb\u2066c\u200b", "abc"),
+        ("a\x00b\x1b[2J", "ab[2J"),
+        ("two\r\nlines\tand tab", "two lines and tab"),
+        ("'=HYPERLINK(1)", "=HYPERLINK(1)"),
+        ("'quoted'", "'quoted'"),
+        (np.nan, ""),
+        (12, "12"),
+    ],
+)
+def test_names_are_cleaned(text, shown):
+    """What turns the text around it, or moves a terminal's cursor, is dropped; the name stays readable."""
+    assert clean(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/li/a b/pt.fcs: bad", "…/a b/pt.fcs: bad"),
+        (r"C:\Users\li\pt.fcs", "…/pt.fcs"),
+        (r"\\server\share\pt.fcs", "…/pt.fcs"),
+        ("batch1/pt.fcs", "batch1/pt.fcs"),
+        ("height/area", "height/area"),
+        ("5 / 6", "5 / 6"),
+    ],
+)
+def test_absolute_paths_lose_their_folders(text, shown):
+    """A report is mailed; user names and servers stay at home. Paths relative to the study are kept."""
+    assert without_paths(text) == shown
+
+
+def test_another_limit_than_a_year_is_said():
+    """The groups are called `1 y` in every table; with another limit that name would mislead."""
+    assert other_year({"settings": {"asct": {"within_days": 180}}}).endswith("as 180 days in every group's name.")
+    assert other_year({"settings": {"asct": {"within_days": 365}}}) == ""
+    assert other_year({}) == ""
+
+
+def test_methods_name_the_markers_of_the_template(results):
+    """Where CD62L is shed a lab gates on CCR7; the methods must not say CD62L then."""
+    run = {"settings": {"subsets": {"naive": "Tn"}}, "template": ["Tn,CAR+ T,CCR7|CD45RA,quadrant,quadrant=++"]}
+
+    text = " ".join(methods(run, read_results(results).comparisons))
+
+    assert "naive CCR7+ CD45RA+" in text
+    assert "CD62L" not in text
+
+
+def test_methods_say_the_tests_and_the_year(results):
+    """The methods follow the settings: another cut-off is another sentence."""
+    tables = read_results(results)
+    run = {"settings": {"asct": {"within_days": 180, "reference": "apheresis"}}}
+
+    text = " ".join(methods(run, tables.comparisons))
+
+    assert "Mann-Whitney U, exact" in text
+    assert "Holm, over all tests of the table" in text
+    assert "up to 180 days" in text
+    assert "to apheresis" in text
