@@ -141,8 +141,8 @@ def draw_composition(composition: pd.DataFrame, ax: Axes, *, groups: Sequence[st
 def draw_control(pairs: pd.DataFrame, *, synthetic: bool = False) -> Figure:
     """Draw each product's subset fraction of CAR+ cells against that of its CAR- cells.
 
-    The same thresholds cut both. Where a group differs in CAR- cells as it does in CAR+ cells, the difference
-    belongs to the starting material or the staining of the product, not to the transduced cells.
+    The same thresholds cut both. Where groups differ in CAR- cells as they do in CAR+ cells, starting material,
+    culture or staining explain it as well as the transduced cells do.
 
     Parameters
     ----------

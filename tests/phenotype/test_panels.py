@@ -126,7 +126,7 @@ def test_ticks_are_decades_where_the_scale_is_logarithmic():
 
 def test_ticks_of_scatter_are_thousands():
     """Scatter is linear."""
-    (panel,) = panels("Big,root,FSC-A,range,min=50000\n")
+    (panel,) = panels("Big,root,FSC-A,range,minimum=50000\n")
 
     assert "100K" in panel.x.tick_labels
 
@@ -157,7 +157,7 @@ def test_an_ellipse_runs_through_its_half_axes():
 
 def test_a_rectangle_has_four_corners():
     """An open side would be drawn beyond the edge."""
-    (panel,) = panels("Big,root,FSC-A|FSC-H,rectangle,min=10 20; max=30 50\n")
+    (panel,) = panels("Big,root,FSC-A|FSC-H,rectangle,minimum=10 20; maximum=30 50\n")
 
     assert panel.outlines[0].tolist() == [[10, 20], [30, 20], [30, 50], [10, 50], [10, 20]]
 
