@@ -160,11 +160,11 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
     """
     area, height = frame.events[:, 0], frame.events[:, 1]
     ratio = height[area > 0] / area[area > 0]
-    if len(ratio) < min_events:
-        refused = Threshold(np.nan, "none", "refused", len(ratio), note=f"{len(ratio)} events, needs {min_events}")
-        return Fit(None, (refused,))
-    centre = float(np.median(ratio))
-    spread = float(np.median(np.abs(ratio - centre)))
+    centre = float(np.median(ratio)) if len(ratio) else 0.0
+    spread = float(np.median(np.abs(ratio - centre))) if len(ratio) else 0.0
+    if len(ratio) < min_events or spread == 0:
+        reason = f"{len(ratio)} events, needs {min_events}" if spread else "height over area has no spread"
+        return Fit(None, (Threshold(np.nan, "none", "refused", len(ratio), note=reason),))
     limits = (centre - mad * spread, centre + mad * spread)
     threshold = Threshold(limits[0], f"median - {mad:g} MAD of height/area", "sure", len(ratio))
     gate = RatioGate((frame.channels[1], frame.channels[0]), *limits)

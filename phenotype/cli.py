@@ -69,6 +69,8 @@ def run(study: Path, out: Path | None, jobs: int, fresh: bool, as_json: bool) ->
                 "reused": summary.reused,
                 "failures": list(summary.failures),
                 "review": list(summary.review),
+                "without_clinical": list(summary.without_clinical),
+                "without_product": list(summary.without_product),
                 "seconds": round(summary.seconds, 2),
             }
         )
@@ -211,6 +213,8 @@ def _print_run(summary: Any) -> None:
     click.echo(f"{summary.gated} of {summary.samples} samples gated{reused} in {summary.seconds:.0f} s")
     _print_some("not processed", [f"{row['error']}" for row in summary.failures])
     _print_some("to review", [f"{row['sample_id']}: {row['message']}" for row in summary.review])
+    _print_some("products without a clinical row, in no comparison", list(summary.without_clinical))
+    _print_some("patients without a product", list(summary.without_product))
     click.echo(f"report: {summary.report}")
 
 

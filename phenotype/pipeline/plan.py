@@ -80,6 +80,8 @@ def make_plan(path: Path) -> Plan:
     metadata, failures = _read_headers([row for row in rows if row.role in GATED_ROLES], recipe)
     failures += _panel_failures(metadata, rows, recipe)
     bad = {failure["file"] for failure in failures}
+    if not any(row.role in GATED_ROLES and row.file not in bad for row in rows):
+        raise StudyError([failure["error"] for failure in failures] or [f"{study.samples.name}: no product to gate"])
     products = [row for row in rows if row.role == "product"]
     return Plan(
         study=study,

@@ -45,12 +45,15 @@ class RunSummary:
     failures: tuple[Mapping[str, Any], ...]
     review: tuple[Mapping[str, Any], ...]
     """Findings that a person should look at."""
+    without_clinical: tuple[str, ...]
+    """Patients with a product and no clinical row: in no comparison."""
+    without_product: tuple[str, ...]
     seconds: float
 
     @property
     def status(self) -> int:
         """0 all done; 1 done, but some samples failed or need review."""
-        return 1 if self.failures or self.review else 0
+        return 1 if self.failures or self.review or self.without_clinical else 0
 
 
 def run_study(
@@ -99,6 +102,8 @@ def run_study(
         reused=reused,
         failures=tuple(results.failures),
         review=tuple(row for row in results.quality if row["severity"] != "info"),
+        without_clinical=plan.join.without_clinical,
+        without_product=plan.join.without_product,
         seconds=time.perf_counter() - started,
     )
 

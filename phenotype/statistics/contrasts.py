@@ -190,9 +190,9 @@ def _check(cohort: pd.DataFrame, subsets: Sequence[str]) -> None:
 
 
 def _values(cohort: pd.DataFrame, subset: str, groups: Sequence[str] | None) -> Values:
-    """Return the fractions of some groups, or of everybody, without the missing ones."""
-    rows = cohort if groups is None else cohort[cohort["asct_group"].isin(list(groups))]
-    return rows[subset].dropna().to_numpy(dtype=np.float64)
+    """Return the fractions of some groups, or of everybody, ascending: sums must not depend on the order of rows."""
+    column = cohort[subset] if groups is None else cohort.loc[cohort["asct_group"].isin(list(groups)), subset]
+    return np.sort(column.dropna().to_numpy(dtype=np.float64))
 
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:

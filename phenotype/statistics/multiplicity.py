@@ -66,7 +66,7 @@ def _step_down(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
 def _step_up(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
     """Multiply the i-th smallest by n / i; none may rise above one after it."""
     n = len(ascending)
-    return np.minimum.accumulate((ascending * n / np.arange(1, n + 1))[::-1])[::-1]
+    return np.minimum.accumulate((ascending * (n / np.arange(1, n + 1)))[::-1])[::-1]
 
 
 def _adjusted(p_values: ArrayLike, step: Step) -> NDArray[np.float64]:

@@ -1,0 +1,98 @@
+"""Methods that place gates: by a person's numbers, or from the data."""
+
+import numpy as np
+import pytest
+
+from gating.compensation import declare_uncompensated
+from gating.populations import gate_sample
+from gating.sample import Channel, Sample
+from gating.template import parse_template
+
+HEADER = "population,parent,channels,method,arguments\n"
+
+
+def gated(columns: dict[str, np.ndarray], row: str):
+    """Gate a sample of these columns by one row named ``pop``."""
+    channels = tuple(Channel(name) for name in columns)
+    sample = Sample("s.fcs", channels, np.column_stack(list(columns.values())))
+    return gate_sample(declare_uncompensated(sample, "none (declared)"), parse_template(HEADER + row + "\n"))
+
+
+def test_debris_is_cut_below_the_cells():
+    """A third of the events are small: the cut falls between, and says it is from the data."""
+    rng = np.random.default_rng(1)
+    size = np.concatenate([rng.normal(12_000, 2_500, 3000), rng.normal(70_000, 10_000, 6000)])
+
+    found = gated({"FSC-A": size}, "pop,root,FSC-A,debris,").populations["pop"]
+
+    assert 18_000 < found.thresholds[0].value < 45_000
+    assert found.count == pytest.approx(6000, abs=60)
+    assert found.thresholds[0].status == "sure"
+
+
+def test_without_debris_everything_is_kept_and_said():
+    """A sorted product has no debris; a cut through its cells would lose half of them."""
+    size = np.random.default_rng(2).normal(70_000, 10_000, 6000)
+
+    found = gated({"FSC-A": size}, "pop,root,FSC-A,debris,").populations["pop"]
+
+    assert found.count == 6000
+    assert found.thresholds[0].note == "no debris peak; every event kept"
+    assert found.flags == ("weak_gate",)
+
+
+def doublets(n=5000, share=0.05):
+    """Return area and height: doublets have twice the area and 1.1 times the height."""
+    rng = np.random.default_rng(3)
+    area, is_double = rng.normal(80_000, 9_000, n), np.arange(n) < share * n
+    height = area / 1.3 * rng.normal(1, 0.02, n)
+    return np.where(is_double, 2 * area, area), np.where(is_double, 1.1 * height, height), is_double
+
+
+def test_doublets_are_dropped_and_singlets_kept():
+    """All 250 doublets go; of 4,750 singlets at most 0.5 % do (5 MAD are 3.4 standard deviations)."""
+    area, height, is_double = doublets()
+
+    members = gated({"FSC-A": area, "FSC-H": height}, "pop,root,FSC-A|FSC-H,singlets,").populations["pop"].members
+
+    assert not members[is_double].any()
+    assert members[~is_double].mean() > 0.995
+
+
+def test_height_that_is_area_says_nothing_of_doublets():
+    """A channel copied into another has no spread of the ratio: refused, not an error of the whole sample."""
+    area = np.linspace(1000, 2000, 500)
+
+    found = gated({"FSC-A": area, "FSC-H": area / 2}, "pop,root,FSC-A|FSC-H,singlets,").populations["pop"]
+
+    assert found.count is None
+    assert found.thresholds[0].note == "height over area has no spread"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("pop,root,A,range,minimum=2; maximum=4", [2, 3]),
+        ("pop,root,A,range,maximum=3", [0, 1, 2]),
+        ("pop,root,A|B,rectangle,minimum=1 1; maximum=4 3", [1, 2]),
+        ('pop,root,A|B,polygon,"vertices=-1 -1, 2.5 -1, 2.5 2.5, -1 2.5"', [0, 1, 2]),
+        ("pop,root,A|B,ellipse,mean=2 2; covariance=1 0 0 1; distance_square=2.1", [1, 2, 3]),
+        ("pop,root,A|B,quadrant,quadrant=-+; x=at(3); y=at(2)", [2]),
+    ],
+)
+def test_gates_by_hand_on_five_events_on_a_diagonal(row, expected):
+    """Events at (0,0) to (4,4): which are in can be seen."""
+    line = np.arange(5.0)
+
+    members = gated({"A": line, "B": line}, row).populations["pop"].members
+
+    assert np.flatnonzero(members).tolist() == expected
+
+
+@pytest.mark.parametrize(("transform", "count"), [("linear", 0), ("logicle", 1)])
+def test_the_edges_of_a_polygon_are_straight_on_its_scale(transform, count):
+    """Above the edge from (100, 0) to (10000, 10000): at 1000 the edge is at 909 on linear, near 250 on logicle."""
+    point = {"A-A": np.array([1000.0]), "B-A": np.array([600.0])}
+    row = f'pop,root,A-A|B-A,polygon,"vertices=100 0 10000 10000 100 10000; transform={transform}"'
+
+    assert gated(point, row).count("pop") == count

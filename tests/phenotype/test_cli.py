@@ -1,0 +1,331 @@
+"""The command line as an analyst meets it: what is printed, what is written, the exit status."""
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from phenotype.cli import main
+
+SUBSETS = ("naive", "central_memory", "effector_memory", "effector")
+
+
+def call(*arguments: object):
+    """Run the command line and return its result; a crash is a failure of the test."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def table(path) -> list[dict[str, str]]:
+    """Read a CSV of a run."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(autouse=True)
+def _without_figures(request, monkeypatch):
+    """Leave out the drawing, which has tests of its own, unless a test asks for the report."""
+    if "with_report" not in request.fixturenames:
+        monkeypatch.setattr("phenotype.pipeline.run.build_report", lambda folder, **_: folder / "report.html")
+
+
+@pytest.fixture
+def with_report():
+    """Ask for the report to be built."""
+
+
+@pytest.fixture
+def results(study):
+    """Give the result folder of the study."""
+    return study.parent / "results"
+
+
+def test_a_sound_study_ends_with_its_report(study, results, with_report):
+    """One command, all tables, status 0 or 1 only by what the data deserve."""
+    result = call("run", study)
+
+    assert result.exit_code == 0, result.output
+    assert "6 of 6 samples gated" in result.stdout
+    assert (results / "report.html").is_file()
+    assert len(table(results / "subsets.csv")) == 24
+    assert table(results / "failures.csv") == []
+
+
+def test_every_table_has_the_columns_that_scripts_rely_on(study, results):
+    """INTERFACE: a change of a name is a breaking change."""
+    call("run", study)
+
+    expected = {
+        "populations": "sample_id,patient_id,file,population,parent,count,parent_count,fraction_of_parent,ci_low,ci_high,flags",
+        "subsets": "sample_id,patient_id,subset,count,parent_count,fraction,ci_low,ci_high,flags",
+        "gates": "sample_id,population,channels,method,coordinates,transform,source,confidence",
+        "quality": "sample_id,check,value,limit,severity,message",
+        "failures": "file,stage,error",
+        "comparisons": "contrast,subset,n_a,n_b,median_a,median_b,difference,ci_low,ci_high,test,p_value,p_adjusted",
+        "estimates": "analysis,endpoint,term,level,time,n,events,estimate,ci_low,ci_high,statistic,p_value,method",
+    }
+    for name, columns in expected.items():
+        header = (results / f"{name}.csv").read_text().splitlines()[0]
+        assert header.startswith(columns), name
+    assert set(SUBSETS) <= set((results / "cohort.csv").read_text().splitlines()[0].split(","))
+
+
+def test_fractions_are_counts_over_parents_and_sum_to_one(study, results):
+    """Each number in cohort.csv walks back to two counts of events."""
+    call("run", study)
+
+    fractions = {(row["patient_id"], row["subset"]): row for row in table(results / "subsets.csv")}
+    for patient in table(results / "cohort.csv"):
+        for subset in SUBSETS:
+            row = fractions[patient["patient_id"], subset]
+            assert float(patient[subset]) == int(row["count"]) / int(row["parent_count"])
+        assert sum(float(patient[s]) for s in SUBSETS) == pytest.approx(1)
+
+
+def test_the_boundary_day_is_within_a_year(study, results):
+    """P6: 2020-01-07 to 2021-01-06 is 365 days."""
+    call("run", study)
+
+    groups = {row["patient_id"]: (row["asct_group"], row["days_from_asct"]) for row in table(results / "cohort.csv")}
+    assert groups["P6"] == ("within_1y", "365")
+    assert groups["P4"][0] == "over_1y"
+    assert groups["P1"][0] == "none"
+
+
+def test_two_runs_and_any_number_of_workers_give_the_same_bytes(study, results, tmp_path, with_report):
+    """A regulator repeats the run and compares files."""
+    call("run", study)
+    call("run", study, "--jobs", 2, "--out", tmp_path / "again")
+
+    for path in sorted(results.glob("*.csv")):
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+    assert (results / "report.html").read_bytes() == (tmp_path / "again" / "report.html").read_bytes()
+
+
+def test_a_second_run_gates_only_what_changed(study, results, change):
+    """A corrected date must not cost a day of gating; a changed file must."""
+    call("run", study)
+    before = (results / "subsets.csv").read_bytes()
+    change(study.parent / "clinical.csv", "2018-01-01", "2020-06-01")
+
+    again = json.loads(call("run", study, "--json").stdout)
+
+    assert (again["gated"], again["reused"]) == (6, 6)
+    assert (results / "subsets.csv").read_bytes() == before
+    (study.parent / "fcs" / "P1.fcs").write_bytes((study.parent / "fcs" / "P2.fcs").read_bytes())
+    assert json.loads(call("run", study, "--json").stdout)["reused"] == 5
+    assert json.loads(call("run", study, "--fresh", "--json").stdout)["reused"] == 0
+
+
+def test_a_missing_file_is_left_out_and_the_rest_is_done(study, results):
+    """Good samples are still processed; the missing one is in failures.csv."""
+    (study.parent / "fcs" / "P2.fcs").unlink()
+
+    result = call("run", study)
+
+    assert result.exit_code == 1
+    assert table(results / "failures.csv") == [
+        {"file": "fcs/P2.fcs", "stage": "read", "error": "fcs/P2.fcs: no such file"}
+    ]
+    assert len(table(results / "subsets.csv")) == 20
+
+
+def test_a_truncated_file_is_rejected_with_what_was_found(study, results):
+    """Half an upload must not become half a sample."""
+    path = study.parent / "fcs" / "P3.fcs"
+    path.write_bytes(path.read_bytes()[:-5000])
+
+    assert call("run", study).exit_code == 1
+
+    (failure,) = table(results / "failures.csv")
+    assert failure["file"] == "fcs/P3.fcs"
+    assert "4000 events" in failure["error"]
+
+
+def test_a_missing_spillover_is_rejected_while_compensation_is_on(study, results, tube):
+    """Uncompensated events in a fluorescence gate are wrong numbers."""
+    tube(study.parent / "fcs" / "P4.fcs", 4, spillover="")
+
+    assert call("run", study).exit_code == 1
+    (failure,) = table(results / "failures.csv")
+    assert failure["stage"] == "compensate"
+    assert 'no $SPILLOVER, SPILL or $COMP in the file, and study.toml says source = "file"' in failure["error"]
+
+
+def test_no_compensation_is_possible_if_said_out_loud(study, results, change):
+    """source = "none" is a decision, and the report's settings show it."""
+    change(study, 'source = "file"', 'source = "none"')
+
+    call("run", study)
+
+    assert len(table(results / "subsets.csv")) == 24
+    assert json.loads((results / "run.json").read_text())["settings"]["compensation"]["source"] == "none"
+
+
+def test_a_missing_marker_is_named_with_what_the_file_has(study, results, change):
+    """The analyst reads which name to put under [markers]."""
+    change(study.parent / "gating.csv", "CD62L|CD45RA", "CD27|CD45RA")
+
+    result = call("run", study)
+
+    assert result.exit_code == 2
+    assert "no channel or marker 'CD27'" in result.stderr
+    assert "Known: Time, FSC-A, FSC-H, SSC-A, CD62L (BV421-A)" in result.stderr
+
+
+def test_an_alias_finds_what_the_file_calls_a_marker(study, results, change):
+    """[markers] is the place where spelling is settled."""
+    change(study.parent / "gating.csv", "T cells,CAR,", "T cells,anti-BCMA CAR reagent,")
+    study.write_text(study.read_text() + '\n[markers]\n"anti-BCMA CAR reagent" = "CAR"\n')
+
+    assert call("run", study).exit_code == 0
+
+
+def test_without_a_control_the_valley_decides_and_is_flagged(study, results, change):
+    """A CAR threshold without control is a different measurement; every row must say so."""
+    change(study.parent / "samples.csv", "fcs/untransduced.fcs,,untransduced,,B1,\n", "")
+
+    assert call("run", study).exit_code == 1
+
+    cars = [row for row in table(results / "gates.csv") if row["population"] == "CAR+ T"]
+    assert {row["source"] for row in cars} == {"valley"}
+    assert {row["confidence"] for row in cars} == {"weak"}
+    assert "no untransduced control for CAR" in cars[0]["note"]
+
+
+def test_patients_on_one_side_only_are_listed(study, results, change):
+    """A product without a clinical row is counted nowhere, and must be said."""
+    change(study.parent / "clinical.csv", "P2,2021-01-02,0,,\n", "P9,2021-01-02,0,,\n")
+
+    result = call("run", study)
+
+    join = json.loads((results / "run.json").read_text())["join"]
+    assert join == {"without_clinical": ["P2"], "without_product": ["P9"]}
+    assert "P2" in result.output
+
+
+def test_a_group_of_fewer_than_three_is_not_tested(study, results):
+    """One patient within a year is no group."""
+    call("run", study)
+
+    row = next(r for r in table(results / "comparisons.csv") if r["contrast"] == "within_1y_vs_none")
+    assert (row["p_value"], row["n_a"]) == ("", "1")
+    assert "a test needs 3 in each group" in row["note"]
+
+
+def test_every_fault_of_every_sheet_is_said_at_once(study, change):
+    """One round of corrections, not one per mistake; nothing was written."""
+    change(study.parent / "samples.csv", "P1,product", "P1,produkt")
+    change(study.parent / "clinical.csv", "2022-05-05", "2020-05-05")
+    change(study.parent / "gating.csv", "Live,Singlets,", "Live,Singels,")
+    change(study.parent / "gating.csv", "debris", "derbis")
+
+    result = call("run", study)
+
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert any("samples.csv" in line and "'produkt'" in line and "'product'" in line for line in lines)
+    assert any("clinical.csv" in line and "2020-05-05" in line for line in lines)
+    assert any("gating.csv" in line and "no parent above 'Singels'" in line for line in lines)
+    assert any("gating.csv" in line and "no method 'derbis'; did you mean 'debris'?" in line for line in lines)
+    assert not (study.parent / "results").exists()
+
+
+def test_a_swapped_label_is_refused(study, results):
+    """CD62L and CD45RA exchanged in one file: its naive and effector cells would trade places."""
+    path = study.parent / "fcs" / "P5.fcs"
+    raw = path.read_bytes()
+    assert raw.count(b"/CD62L/") == raw.count(b"/CD45RA/") == 1
+    swapped = raw.replace(b"/CD62L/$P6N", b"/CD45RA/$P6N").replace(b"$P6S/CD45RA/", b"$P6S/CD62L/")
+    offset = len(raw) - len(swapped)
+    path.write_bytes(swapped)
+
+    assert offset == 0
+    assert call("run", study).exit_code == 1
+    (failure,) = table(results / "failures.csv")
+    assert failure["stage"] == "panel"
+    assert "CD62L is on BV510-A, in 5 of 5 other files of batch B1 on BV421-A" in failure["error"]
+
+
+def test_check_reads_everything_and_gates_nothing(study):
+    """The analyst corrects before the run."""
+    result = call("check", study)
+
+    assert result.exit_code == 0, result.output
+    assert "6 files to gate, 6 patients (none 3, over_1y 2, within_1y 1)" in result.stdout
+    assert not (study.parent / "results").exists()
+
+
+def test_check_says_what_a_run_would_leave_out(study, change):
+    """A missing control and a missing file, before the night's run."""
+    (study.parent / "fcs" / "P2.fcs").unlink()
+    change(study.parent / "samples.csv", "fcs/untransduced.fcs,,untransduced,,B1,\n", "")
+
+    result = call("check", study)
+
+    assert result.exit_code == 1
+    assert "fcs/P2.fcs: no such file" in result.stdout
+    assert "batch B1: no untransduced control for CAR; CAR+ T falls to the next step" in result.stdout
+
+
+def test_gate_counts_single_files(study):
+    """A quick look at one file, without a study."""
+    folder = study.parent
+
+    result = call("gate", folder / "fcs" / "P1.fcs", "--template", folder / "gating.csv", "--csv")
+
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert result.exit_code == 0
+    assert [row["population"] for row in rows][:4] == ["root", "Cells", "Singlets", "Live"]
+    assert rows[0]["count"] == "4000"
+
+
+def test_info_describes_a_file_and_one_bad_file_does_not_hide_a_good_one(study, tmp_path):
+    """Status 1: some were described, one could not be."""
+    bad = tmp_path / "photo.fcs"
+    bad.write_bytes(b"\xff\xd8\xff\xe0 JFIF")
+
+    result = call("info", study.parent / "fcs" / "P1.fcs", bad, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found["files"][0]["events"] == 4000
+    assert "not FCS" in found["failures"][0]["error"]
+
+
+def test_init_writes_a_study_to_correct(study, tmp_path):
+    """Roles from names, and a question mark where only the analyst knows."""
+    folder = tmp_path / "export"
+    (folder / "day 1").mkdir(parents=True)
+    for name, new in {"P1": "Patient A", "untransduced": "UTD"}.items():
+        raw = (study.parent / "fcs" / f"{name}.fcs").read_bytes()
+        (folder / "day 1" / f"{new}.fcs").write_bytes(raw)
+
+    result = call("init", folder)
+
+    rows = {row["file"]: row for row in table(folder / "samples.csv")}
+    assert result.exit_code == 0
+    assert rows["day 1/UTD.fcs"]["role"] == "untransduced"
+    assert rows["day 1/Patient A.fcs"]["patient_id"] == "?"
+    refused = call("check", folder / "study.toml")
+    assert refused.exit_code == 2
+    assert "?" in refused.stderr
+
+
+def test_init_never_overwrites(study):
+    """Someone's corrected sheet is worth more than a proposal."""
+    result = call("init", study.parent)
+
+    assert result.exit_code == 2
+    assert "study.toml: exists already" in result.stderr
+
+
+def test_an_unknown_study_is_one_line_and_status_2(tmp_path):
+    """Never a traceback."""
+    result = call("run", tmp_path / "study.toml")
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
