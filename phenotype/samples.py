@@ -258,13 +258,15 @@ def join_patients(ids: Iterable[str], product_rows: Iterable[SampleRow]) -> Join
     JoinReport(matched=(), without_clinical=('p-01',), without_product=('P-01', 'P-02'),
                look_alikes=("'p-01' of the samples looks like 'P-01' of the clinical sheet",))
     """
-    clinical = tuple(dict.fromkeys(str(patient) for patient in ids))
-    products = tuple(dict.fromkeys(row.patient_id for row in product_rows))
-    matched = tuple(patient for patient in clinical if patient in set(products))
-    without_clinical = tuple(patient for patient in products if patient not in set(clinical))
-    without_product = tuple(patient for patient in clinical if patient not in set(products))
+    clinical = dict.fromkeys(str(patient) for patient in ids)
+    products = dict.fromkeys(row.patient_id for row in product_rows)
+    without_clinical = tuple(patient for patient in products if patient not in clinical)
+    without_product = tuple(patient for patient in clinical if patient not in products)
     return JoinReport(
-        matched, without_clinical, without_product, tuple(_look_alikes(without_clinical, without_product))
+        matched=tuple(patient for patient in clinical if patient in products),
+        without_clinical=without_clinical,
+        without_product=without_product,
+        look_alikes=tuple(_look_alikes(without_clinical, without_product)),
     )
 
 
