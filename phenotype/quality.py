@@ -122,17 +122,20 @@ def check_viability(sample_id: str, gated: GatedSample, population: str, limit: 
 
 
 def check_gates(sample_id: str, gated: GatedSample) -> Iterator[Finding]:
-    """Repeat why a threshold is weak or was refused, once for thresholds that rows share."""
-    said: set[str] = set()
+    """Repeat why a threshold is weak or was refused, once for thresholds that populations share."""
+    said: set[tuple[str, str, str]] = set()
     for population in gated.populations.values():
-        channels = gated.template.row(population.name).channels if population.thresholds else ()
-        for marker, threshold in zip(channels, population.thresholds, strict=False):
-            if threshold.status == "sure" or f"{marker}{threshold.note}" in said:
+        if not population.thresholds:
+            continue
+        row = gated.template.row(population.name)
+        for marker, threshold in zip(row.channels, population.thresholds, strict=False):
+            key = (marker, row.on or row.parent, threshold.note)
+            if threshold.status == "sure" or key in said:
                 continue
-            said.add(f"{marker}{threshold.note}")
+            said.add(key)
             depth = threshold.depth if np.isfinite(threshold.depth) else None
             severity = "error" if threshold.refused else "warning"
-            message = f"{population.name}: threshold of {marker} {threshold.status}: {threshold.note}"
+            message = f"threshold of {marker} on {row.on or row.parent} is {threshold.status}: {threshold.note}"
             yield Finding(sample_id, f"gate_{threshold.status}", depth, None, severity, message)
 
 

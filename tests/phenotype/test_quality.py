@@ -106,7 +106,7 @@ def test_a_refused_gate_is_an_error_with_its_reason():
     (finding,) = check_gates("pt01", gated)
 
     assert (finding.check, finding.severity) == ("gate_refused", "error")
-    assert finding.message == ("Live: threshold of Viability refused: valley: all 1500 events have the value 100")
+    assert finding.message == ("threshold of Viability on root is refused: valley: all 1500 events have the value 100")
 
 
 @pytest.mark.parametrize(
