@@ -44,7 +44,7 @@ def wilson(count: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Numb
     z2 = ndtri((1 + level) / 2) ** 2
     centre = (k + z2 / 2) / (total + z2)
     half = np.sqrt(z2 * (k * (total - k) / total + z2 / 4)) / (total + z2)
-    # At the ends the two terms cancel exactly on paper and to 1e-17 in floats.
+    # At the ends the two terms cancel on paper; rounding must not decide.
     return np.where(k == 0, k, centre - half)[()], np.where(k == total, k / total, centre + half)[()]
 
 

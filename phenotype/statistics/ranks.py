@@ -18,7 +18,8 @@ from phenotype.errors import PhenotypeError
 __all__ = ["EXACT_LIMIT", "RankTest", "UntestableError", "cliffs_delta", "hodges_lehmann", "mann_whitney"]
 
 EXACT_LIMIT = 20_000
-"""Largest product of the two group sizes for the exact distribution: 141 against 141, under a second."""
+"""Largest product of the two group sizes for the exact distribution: 141 against 141, under a second. Exact and
+normal p differ by less than 0.001 there, by more where one group is small."""
 
 Values = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ def hodges_lehmann(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> tuple[
     -------
     difference, low, high
         In the unit of the values. ``low`` and ``high`` are NaN where the groups are too small, or too much
-        tied, for any interval of this level: at 95 %, 3 against 4 or fewer.
+        tied, for any interval of this level: at 95 %, up to 3 against 4. R gives the range there.
 
     Raises
     ------
@@ -132,7 +133,8 @@ def cliffs_delta(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> tuple[fl
     """Return Cliff's delta: the chance that a value of the first group is larger, minus that it is smaller.
 
     The interval is the asymmetric one, with the unbiased variance and the t quantile on n + m - 2 degrees
-    of freedom, as effsize has it. Other programs take the normal quantile.
+    of freedom, as effsize has it; other programs take the normal quantile. The variance is never below
+    Cliff's minimum, (1 - delta**2) / (n * m - 1), where effsize would go on to 0 and below.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ def cliffs_delta(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> tuple[fl
     room = 1 - delta**2
     half = t * np.sqrt(variance * (room**2 + t**2 * variance))
     low, high = (float((delta * room + side * half) / (room + t**2 * variance)) for side in (-1, 1))
-    return delta, max(low, -1.0), min(high, 1.0)
+    return delta, low, high
 
 
 def _groups(a: ArrayLike, b: ArrayLike) -> tuple[Values, Values]:
@@ -222,7 +224,7 @@ def _bounding_differences(x: Values, y: Values, tail: float) -> tuple[int, int]:
 
 
 def _delta_variance(dominance: Values) -> float:
-    """Return the unbiased variance of delta, at least the smallest that its value allows."""
+    """Return the unbiased variance of delta, or Cliff's minimum for its value."""
     n, m = dominance.shape
     delta = dominance.mean()
     rows = ((dominance.mean(axis=1) - delta) ** 2).sum()

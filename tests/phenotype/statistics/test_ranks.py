@@ -205,6 +205,16 @@ def test_cliffs_delta_by_hand():
     assert (low, high) == pytest.approx(((-0.75 * room - half) / (room + t2v), (-0.75 * room + half) / (room + t2v)))
 
 
+def test_the_variance_of_delta_has_a_minimum():
+    """Nearly separated groups: the unbiased variance is 1/81, half of Cliff's minimum (1 - 64/81) / 8."""
+    delta, low, high = cliffs_delta([0, 0, 1], [1, 2, 3])
+
+    t2v, room = stats.t.ppf(0.975, 4) ** 2 * (17 / 81) / 8, 17 / 81
+    half = np.sqrt(t2v * (room**2 + t2v))
+    assert delta == pytest.approx(-8 / 9)
+    assert (low, high) == pytest.approx(((-8 / 9 * room - half) / (room + t2v), (-8 / 9 * room + half) / (room + t2v)))
+
+
 @given(values=DISTINCT, data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_the_interval_leaves_out_no_difference_where_the_test_rejects(values, data):
@@ -244,9 +254,12 @@ def test_estimates_lie_in_their_intervals_and_delta_is_u(a, b):
     assert delta == pytest.approx(2 * mann_whitney(a, b).statistic / (len(a) * len(b)) - 1)
 
 
-@pytest.mark.parametrize(("n", "m", "exists"), [(3, 3, False), (3, 4, False), (3, 5, True), (4, 4, True)])
+@pytest.mark.parametrize(
+    ("n", "m", "exists"),
+    [(3, 3, False), (3, 4, False), (3, 5, True), (4, 4, True), (1, 39, False), (1, 40, True)],
+)
 def test_three_against_four_have_no_95_percent_interval(n, m, exists):
-    """Their widest covers 94 %; R prints it under 95 % with a warning that a table would lose."""
+    """Their widest covers 94 %, which R prints under 95 %; 1 against 39 has tails of 1/40, and p = 0.05 is kept."""
     _, low, high = hodges_lehmann(np.arange(n) + 0.5, np.arange(m))
 
     assert np.isfinite([low, high]).tolist() == [exists, exists]
