@@ -1,6 +1,6 @@
 """Make the committed sample study anew: SYNTHETIC, 26 patients in three batches, with every defect.
 
-    python benchmarks/make_sample.py [FOLDER]
+python benchmarks/make_sample.py [FOLDER]
 """
 
 import shutil

@@ -3,9 +3,9 @@
     python benchmarks/mouse_activation.py ../shared/data/mouse_activation
 
 Two templates. *Lab template*: cells, live and T cells by polygons around what the person kept in Activation_1
-(the hull, on the scale it was drawn), singlets by the ratio of height to area, CD4 and CD8 by valleys; the four other files
-test it. *From the data*: no gate of the person is used at all. For each: the fraction of parent by us and by hand, the
-difference in percentage points, and F1 of membership from raw file to population.
+(the hull, on the scale it was drawn), singlets by the ratio of height to area, CD4 and CD8 by valleys; the four other
+files test it. *From the data*: no gate of the person is used at all. For each: the fraction of parent by us and by
+hand, the difference in percentage points, and F1 of membership from raw file to population.
 """
 
 import sys

@@ -2,8 +2,8 @@
 
     python benchmarks/omip021.py ../shared/data/omip021_human_tcell FOLDER
 
-Copies the files into FOLDER with a study around them, CCR7 in place of CD62L and no CAR, runs it, and prints each threshold of the
-two markers with what the analyst reads.
+Copies the files into FOLDER with a study around them, CCR7 in place of CD62L and no CAR, runs it, and prints the
+populations and what the analyst reads of their thresholds.
 """
 
 import csv

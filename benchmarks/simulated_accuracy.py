@@ -68,7 +68,10 @@ def main(study: Path) -> None:
     results = study / "results"
     table = errors(study, results)
     normal = table[table["expected"] == "normal"].dropna(subset=["error"])
-    for title, rows in (("files without a defect", normal), ("all files with a fraction", table.dropna(subset=["error"]))):
+    for title, rows in (
+        ("files without a defect", normal),
+        ("all files with a fraction", table.dropna(subset=["error"])),
+    ):
         summary = rows.groupby("subset", sort=False)["error"].agg(
             n="size",
             mean_absolute=lambda e: e.abs().mean(),
@@ -79,7 +82,9 @@ def main(study: Path) -> None:
         print(f"\nError of the fraction in percentage points, {title}\n{summary.round(3).to_string()}")
     refused = table["fraction"].isna()
     print(f"\nwithheld or refused fractions: {refused.sum()} of {len(table)}")
-    truth = pd.read_csv(study / "truth" / "truth_clinical.csv").merge(pd.read_csv(results / "cohort.csv"), on="patient_id")
+    truth = pd.read_csv(study / "truth" / "truth_clinical.csv").merge(
+        pd.read_csv(results / "cohort.csv"), on="patient_id"
+    )
     print(f"asct_group right: {(truth['asct_group_x'] == truth['asct_group_y']).sum()} of {len(truth)}")
     print(f"\nDefective files\n{flags(study, results).to_string(index=False)}")
     quality = pd.read_csv(results / "quality.csv")

@@ -51,9 +51,9 @@ def test_modules_import_from_their_left_only(package, order):
         place = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] == package and len(parts) > 1 and parts[1] in order and place in order:
-                if order.index(parts[1]) > order.index(place):
-                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+            inner = parts[0] == package and len(parts) > 1 and parts[1] in order and place in order
+            if inner and order.index(parts[1]) > order.index(place):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
 
     assert wrong == []
 

@@ -65,7 +65,9 @@ def check_study(path: Path) -> CheckResult:
         name=plan.study.name,
         files=len(plan.samples),
         patients=len(plan.patients),
-        groups={str(k): int(v) for k, v in plan.patients["asct_group"].value_counts().sort_index().items()},
+        groups={
+            str(k) or "not known": int(v) for k, v in plan.patients["asct_group"].value_counts().sort_index().items()
+        },
         failures=(*(failure["error"] for failure in plan.failures), *_without_spillover(plan)),
         without_clinical=tuple(plan.join.without_clinical),
         without_product=tuple(plan.join.without_product),

@@ -83,6 +83,7 @@ def make_plan(path: Path) -> Plan:
     if not any(row.role in GATED_ROLES and row.file not in bad for row in rows):
         raise StudyError([failure["error"] for failure in failures] or [f"{study.samples.name}: no product to gate"])
     products = [row for row in rows if row.role == "product"]
+    join = join_patients(clinical.table["patient_id"], products)
     return Plan(
         study=study,
         samples=tuple(row for row in rows if row.role in GATED_ROLES and row.file not in bad),
@@ -91,9 +92,9 @@ def make_plan(path: Path) -> Plan:
         clinical=clinical,
         patients=derive_groups(clinical, study),
         kinetics=kinetics,
-        join=join_patients(clinical.table["patient_id"], products),
+        join=join,
         failures=tuple(failures),
-        notes=(*_unlisted(study, rows), *clinical.notes),
+        notes=(*_unlisted(study, rows), *join.look_alikes, *clinical.notes),
         metadata=metadata,
     )
 

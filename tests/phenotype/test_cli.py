@@ -43,7 +43,8 @@ def results(study):
     return study.parent / "results"
 
 
-def test_a_sound_study_ends_with_its_report(study, results, with_report):
+@pytest.mark.usefixtures("with_report")
+def test_a_sound_study_ends_with_its_report(study, results):
     """One command, all tables, status 0 or 1 only by what the data deserve."""
     result = call("run", study)
 
@@ -59,7 +60,8 @@ def test_every_table_has_the_columns_that_scripts_rely_on(study, results):
     call("run", study)
 
     expected = {
-        "populations": "sample_id,patient_id,file,population,parent,count,parent_count,fraction_of_parent,ci_low,ci_high,flags",
+        "populations": "sample_id,patient_id,file,population,parent,count,parent_count,fraction_of_parent,"
+        "ci_low,ci_high,flags",
         "subsets": "sample_id,patient_id,subset,count,parent_count,fraction,ci_low,ci_high,flags",
         "gates": "sample_id,population,channels,method,coordinates,transform,source,confidence",
         "quality": "sample_id,check,value,limit,severity,message",
@@ -95,7 +97,8 @@ def test_the_boundary_day_is_within_a_year(study, results):
     assert groups["P1"][0] == "none"
 
 
-def test_two_runs_and_any_number_of_workers_give_the_same_bytes(study, results, tmp_path, with_report):
+@pytest.mark.usefixtures("with_report")
+def test_two_runs_and_any_number_of_workers_give_the_same_bytes(study, results, tmp_path):
     """A regulator repeats the run and compares files."""
     call("run", study)
     call("run", study, "--jobs", 2, "--out", tmp_path / "again")
@@ -156,7 +159,7 @@ def test_a_missing_spillover_is_rejected_while_compensation_is_on(study, results
 
 
 def test_no_compensation_is_possible_if_said_out_loud(study, results, change):
-    """source = "none" is a decision, and the report's settings show it."""
+    """Saying source = "none" is a decision, and the report's settings show it."""
     change(study, 'source = "file"', 'source = "none"')
 
     call("run", study)
@@ -165,7 +168,7 @@ def test_no_compensation_is_possible_if_said_out_loud(study, results, change):
     assert json.loads((results / "run.json").read_text())["settings"]["compensation"]["source"] == "none"
 
 
-def test_a_missing_marker_is_named_with_what_the_file_has(study, results, change):
+def test_a_missing_marker_is_named_with_what_the_file_has(study, change):
     """The analyst reads which name to put under [markers]."""
     change(study.parent / "gating.csv", "CD62L|CD45RA", "CD27|CD45RA")
 
@@ -176,7 +179,7 @@ def test_a_missing_marker_is_named_with_what_the_file_has(study, results, change
     assert "Known: Time, FSC-A, FSC-H, SSC-A, CD62L (BV421-A)" in result.stderr
 
 
-def test_an_alias_finds_what_the_file_calls_a_marker(study, results, change):
+def test_an_alias_finds_what_the_file_calls_a_marker(study, change):
     """[markers] is the place where spelling is settled."""
     change(study.parent / "gating.csv", "T cells,CAR,", "T cells,anti-BCMA CAR reagent,")
     study.write_text(study.read_text() + '\n[markers]\n"anti-BCMA CAR reagent" = "CAR"\n')

@@ -39,7 +39,10 @@ def test_counts_and_fractions_of_four_events_by_hand():
     assert (naive["ci_low"], naive["ci_high"]) == pytest.approx((0.3006, 0.9544), abs=1e-4)
 
 
-@pytest.mark.parametrize(("n", "flag", "given"), [(12, "not_detected", False), (21, "not_quantified", False), (22, "few_parent_events", True), (500, "", True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("n", "flag", "given"),
+    [(12, "not_detected", False), (21, "not_quantified", False), (22, "few_parent_events", True), (500, "", True)],
+)
 def test_a_fraction_below_the_limit_of_quantification_is_withheld(n, flag, given):
     """Too few cells give no fraction, and never 0; the count is still a fact."""
     half = n // 2
