@@ -119,21 +119,39 @@ def control_values(
     *,
     population: str,
     marker: str,
+    stained: bool = True,
     aliases: Mapping[str, tuple[str, ...]] = NO_ALIASES,
 ) -> ControlValues:
     """Gate a control tube down to a population and return one channel of it.
 
-    The control's own parent gates are fitted to the control, by the same template.
+    The control's own parent gates are fitted to the control, by the same template. An unstained tube
+    (``stained=False``) has nothing to gate on but scatter: it is gated down to the last population above
+    that rests on scatter alone.
 
     Returns
     -------
     ControlValues
         Linear, compensated; empty where a gate on the way was refused.
     """
+    if not stained:
+        population = _by_scatter(control, template, population, aliases)
     gated = gate_sample(control, template.lineage([population]), aliases=aliases)
     members = gated.populations[population].members
     column = control.events[:, control.index(marker, aliases)]
     return ControlValues(control.name, column[:0] if members is None else column[members])
+
+
+def _by_scatter(
+    control: Sample, template: GatingTemplate, population: str, aliases: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Return the nearest population at or above this one that rests on scatter alone."""
+    while population != ROOT:
+        markers = {marker for row in template.lineage([population]).rows for marker in row.channels}
+        kinds = {control.channels[control.index(marker, aliases)].kind for marker in markers}
+        if "fluorescence" not in kinds:
+            break
+        population = template.row(population).parent
+    return population
 
 
 def _columns(sample: Sample, template: GatingTemplate, aliases: Mapping[str, tuple[str, ...]]) -> dict[str, int]:

@@ -211,7 +211,9 @@ def check_spillover(matrices: Mapping[str, tuple[str, Spillover]]) -> Iterator[F
 
 
 def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit: float = 0.2) -> Iterator[Finding]:
-    """Compare the positive cells' medians of each batch with those of all other batches.
+    """Compare the positive cells' median of each batch with the median of the other batches' medians.
+
+    With three batches or more the odd one is found; with two, which is odd cannot be known and both are named.
 
     Parameters
     ----------
@@ -229,7 +231,7 @@ def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit
             if row["marker"] == marker and (row["positive_median"] or 0) > 0:
                 medians.setdefault(row["batch"], []).append(float(np.log10(row["positive_median"])))
         for batch, inside in sorted(medians.items()):
-            outside = [value for name, values in medians.items() if name != batch for value in values]
+            outside = [float(np.median(values)) for name, values in medians.items() if name != batch]
             shift = float(np.median(inside) - np.median(outside)) if outside else 0.0
             if abs(shift) > limit:
                 ids = sorted({row["sample_id"] for row in locations if row["batch"] == batch})

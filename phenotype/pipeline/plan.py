@@ -159,7 +159,7 @@ def _read_headers(rows: Sequence[SampleRow], recipe: Recipe) -> tuple[dict[str, 
             failures.append({"file": row.file, "stage": "read", "error": f"{row.file}: no such file"})
             continue
         try:
-            found = read_fcs_metadata(row.path)
+            found = read_fcs_metadata(row.path, name=row.file)
             detectors(found, recipe, row.file)
         except (GatingError, OSError) as error:
             failures.append({"file": row.file, "stage": "read", "error": str(error)})

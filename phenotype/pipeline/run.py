@@ -141,7 +141,10 @@ def _gate_controls(plan: Plan, pool: Pool, say: Progress) -> tuple[ControlsByBat
         for row in rows:
             tubes[row.file] = row
             needs.setdefault(row.file, []).append((population, marker))
-    tasks = [ControlTask(file, tubes[file].path, plan.recipe, tuple(needs[file])) for file in sorted(needs)]
+    tasks = [
+        ControlTask(file, tubes[file].path, plan.recipe, tuple(needs[file]), stained=tubes[file].role != "unstained")
+        for file in sorted(needs)
+    ]
     failures, values = SampleResult(), {}
     for done, (task, result) in enumerate(zip(tasks, pool.map(gate_control, tasks), strict=True), start=1):
         say("controls", done, len(tasks))

@@ -80,6 +80,7 @@ class ControlTask:
     path: Path
     recipe: Recipe
     needs: tuple[tuple[str, str], ...]
+    stained: bool = True
 
 
 @dataclass(slots=True)
@@ -137,7 +138,12 @@ def gate_control(task: ControlTask) -> dict[tuple[str, str], ControlValues] | Sa
         sample = prepare(sample, recipe.compensation)
         return {
             (population, marker): control_values(
-                sample, recipe.template, population=population, marker=marker, aliases=recipe.aliases
+                sample,
+                recipe.template,
+                population=population,
+                marker=marker,
+                stained=task.stained,
+                aliases=recipe.aliases,
             )
             for population, marker in task.needs
         }

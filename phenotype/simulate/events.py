@@ -289,13 +289,14 @@ def _draw_scatter(kind: NDArray[np.int64], rng: np.random.Generator) -> Numbers:
 def _measured(
     scatter: Numbers, signals: Numbers, instrument: Instrument, settings: SimulationSettings, rng: np.random.Generator
 ) -> Numbers:
-    """Return what the cytometer records of true signals, with time."""
+    """Return what the cytometer records of true signals, with time; rounded, so that any processor has the same."""
     n = len(signals)
     photons = rng.poisson((signals @ instrument.spillover) / instrument.gain)
     seen = photons * instrument.gain + rng.normal(0.0, settings.electronic_sd, signals.shape)
     gaps = rng.standard_exponential(n + 1)
     ticks = np.floor(100 * settings.seconds * np.cumsum(gaps)[:n] / gaps.sum())
-    return np.column_stack([np.minimum(scatter, settings.top), np.minimum(seen, settings.top), ticks])
+    events = np.column_stack([np.minimum(scatter, settings.top), np.minimum(seen, settings.top), ticks])
+    return np.asarray(events.round(2))
 
 
 def _labels(cells: _Cells, kind: NDArray[np.int64], order: NDArray[np.int64]) -> Labels:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gating import Channel, Sample
 from phenotype.simulate.clinical import SyntheticPatients, complicate, dated_patients, product_compositions
-from phenotype.simulate.defects import add_time_gap, choose_defects, shedding_batch
+from phenotype.simulate.defects import ENOUGH_PATIENTS, add_time_gap, choose_defects, shedding_batch
 from phenotype.simulate.events import (
     Contents,
     Instrument,
@@ -30,8 +30,8 @@ from phenotype.simulate.structural import draw_cohort, draw_kinetics
 __all__ = ["FLOAT", "INTEGER", "LOG_INTEGER", "StudyPlan", "Tube", "make_sample", "plan_study"]
 
 FLOAT, INTEGER, LOG_INTEGER = "FCS3.1 float32", "FCS3.1 int32", "FCS3.0 int16 log"
-_FORMATS = (FLOAT, FLOAT, LOG_INTEGER, FLOAT, FLOAT, INTEGER)
-"""Of six products in a row."""
+_FORMATS = (FLOAT,) * 5 + (INTEGER,) + (FLOAT,) * 2 + (LOG_INTEGER,) + (FLOAT,) * 2 + (INTEGER,)
+"""Of twelve patients in a row."""
 _FMO = ("CD62L", "CD45RA", "CAR")
 _CONTROL_SUBSETS = (25.0, 45.0, 24.0, 6.0)
 """Dirichlet: the cells that controls are made of are not those of any product."""
@@ -176,11 +176,17 @@ def _products(people: SyntheticPatients, compositions: NDArray[np.float64], sett
             stream=(_PRODUCT, i),
             patient_id=names[i],
             composition=tuple(float(share) for share in compositions[i]),
-            format=_FORMATS[i % len(_FORMATS)],
+            format=_format(i, len(people.sheet)),
         )
         for batch, members in enumerate(batches)
         for position, i in enumerate(int(member) for member in members)
     ]
+
+
+def _format(position: int, patients: int) -> str:
+    """Return a product's format; small studies have no logarithmic one, which loses values below 1."""
+    wanted = _FORMATS[position % len(_FORMATS)]
+    return FLOAT if wanted == LOG_INTEGER and patients < ENOUGH_PATIENTS else wanted
 
 
 def _with_defects(
@@ -254,6 +260,8 @@ def _product_stain(tube: Tube, settings: SimulationSettings, rng: np.random.Gene
     dying, cd4 = float(rng.uniform(*settings.dying)), float(rng.uniform(*settings.cd4))
     if tube.defect == "dying":
         dead = dying
+    if tube.defect == "few_car":
+        car = settings.few_car / settings.few_t
     if tube.defect == "hardly_any_car":
         car = settings.hardly_any_car / settings.hardly_any_t
     return Stain(np.array(tube.composition), car, dead, cd4)
@@ -267,7 +275,7 @@ def _control_stain(tube: Tube, rng: np.random.Generator) -> Stain:
 
 def _contents(tube: Tube, count: int, stain: Stain, settings: SimulationSettings, rng: np.random.Generator) -> Contents:
     if tube.defect == "few_car":
-        return few_cells(round(settings.few_car / stain.car), settings.few_car, stain, settings)
+        return few_cells(settings.few_t, settings.few_car, stain, settings)
     if tube.defect == "hardly_any_car":
         return few_cells(settings.hardly_any_t, settings.hardly_any_car, stain, settings)
     return draw_contents(count, stain, settings, rng)

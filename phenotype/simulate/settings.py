@@ -123,11 +123,13 @@ class SimulationSettings:
     dying: tuple[float, float] = (0.36, 0.48)
     """Defect: range of the dead share; the usual release limit is 0.30."""
     few_car: int = 300
-    """Defect: CAR+ T cells in a tube that ran short."""
+    """Defect: CAR+ T cells in a tube that ran short of a product barely transduced."""
+    few_t: int = 3_000
+    """Defect: T cells in that tube: enough to place every gate on."""
     hardly_any_car: int = 15
-    """Defect: CAR+ T cells in a tube that ran short of a product hardly transduced."""
-    hardly_any_t: int = 400
-    """Defect: T cells in that tube."""
+    """Defect: CAR+ T cells in another."""
+    hardly_any_t: int = 1_100
+    """Defect: T cells in that tube. More would bring more false CAR+ events than true ones."""
     saturating: float = 16.0
     """Defect: factor on CD45RA, which then leaves the digitiser's range."""
     pause: float = 0.15
@@ -146,17 +148,24 @@ class SimulationSettings:
         )  # fmt: skip
 
 
+def _wider(marker: Marker) -> Marker:
+    """Return a marker whose negative cells differ more."""
+    return replace(marker, negative_sd=1.4 * marker.negative_sd)
+
+
 DEFAULTS = SimulationSettings()
 """As proposed."""
 HARDER = replace(
     DEFAULTS,
     spillover_seed=2,
-    spillover_pe_pecy5=0.30,
-    spillover_fitc_pe=0.15,
     intermediate=0.15,
-    cd62l=Marker(2.3, 0.38, 3.9, 0.38),
-    cd45ra=Marker(2.5, 0.38, 4.2, 0.35),
-    car_signal=Marker(2.2, 0.34, 3.7, 0.38),
-    scale_cd62l=(0.70, 1.40),
+    cd62l=_wider(DEFAULTS.cd62l),
+    cd45ra=_wider(DEFAULTS.cd45ra),
+    cd3=_wider(DEFAULTS.cd3),
+    car_signal=_wider(DEFAULTS.car_signal),
+    cd4_signal=_wider(DEFAULTS.cd4_signal),
+    cd8_signal=_wider(DEFAULTS.cd8_signal),
+    viability=_wider(DEFAULTS.viability),
+    pd1_signal=_wider(DEFAULTS.pd1_signal),
 )
 """Another instrument, wider negatives, more cells between: what was tuned on the first study may fail here."""

@@ -165,7 +165,7 @@ def _fraction_rows(tube: Tube, labels: Labels) -> Iterable[dict[str, Any]]:
                 "subset": subset,
                 "composition": round(wanted, 6) if car else None,
                 "count": counts[subset],
-                "n_parent": total,
+                "parent_count": total,
                 "fraction": counts[subset] / total if total else None,
                 "n_car": sum(labels.subset_counts(car=True).values()),
             }

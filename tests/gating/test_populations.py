@@ -144,3 +144,15 @@ def test_tubes_of_one_kind_are_pooled():
     pooled = pool_controls(tubes)
 
     assert (pooled.source, len(pooled.values)) == ("s3.fcs+s4.fcs", 12_000)
+
+
+def test_an_unstained_tube_is_gated_by_scatter_alone():
+    """It has no dead, no CD3+: gated on dyes it would lose every cell, and with them the control."""
+    template = parse_template(
+        HEADER + "big,root,FSC-A,range,minimum=60000\nL+,big,CD62L,valley,\nCAR+,L+,CAR,valley,\n"
+    )
+    tube = stained(seed=4)
+
+    values = control_values(tube, template, population="L+", marker="CAR", stained=False)
+
+    assert np.array_equal(values.values, tube.events[tube.events[:, 0] >= 60000, 3])

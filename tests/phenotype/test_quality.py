@@ -166,3 +166,13 @@ def test_what_the_reader_found_is_repeated():
     (finding,) = file_findings("pt01", sample)
 
     assert finding.message == "TEXT is not UTF-8"
+
+
+def test_of_three_batches_only_the_odd_one_is_flagged():
+    """A warning on the two sound batches would send the analyst to the wrong files."""
+    rows = [
+        {"sample_id": f"s{i}", "batch": f"B{i % 3}", "marker": "CD62L", "positive_median": 4000 if i % 3 == 1 else 8000}
+        for i in range(12)
+    ]
+
+    assert {finding.sample_id for finding in check_drift(rows, ("CD62L",))} == {"s1", "s4", "s7", "s10"}
