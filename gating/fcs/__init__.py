@@ -1,4 +1,4 @@
-"""The Flow Cytometry Standard: reading files strictly, writing them exactly."""
+"""FCS files: read strictly, written plainly."""
 
 from gating.fcs.reader import FCSMetadata, read_fcs, read_fcs_metadata
 from gating.fcs.writer import write_fcs

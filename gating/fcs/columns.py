@@ -1,0 +1,310 @@
+"""Columns: what the bytes of one parameter mean.
+
+Numbers in DATA become linear values by three keywords, each where the standard applies it and nowhere else:
+
+========  ==========================================================  =============================================
+keyword   on integers                                                 on floating point
+========  ==========================================================  =============================================
+$PnR      bits above the next power of two are noise and are cleared  the top of the scale, nothing more
+$PnE      ``f1,f2`` with f1 > 0: ``f2 * 10 ** (f1 * number / $PnR)``  ignored, with a warning
+$PnG      divides, on linear channels                                 divides
+========  ==========================================================  =============================================
+
+The time channel is not divided: BD repeats $TIMESTEP as its gain, and time has no amplifier. Its values are ticks.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gating.errors import FCSError, UnsupportedFCSError
+from gating.fcs.text import whole_number
+from gating.sample import Channel
+
+__all__ = ["DEFAULT_RANGE", "Column", "LinearScale", "LogScale", "parse_columns"]
+
+FLOAT_BITS = {"F": 32, "D": 64}
+INTEGER_BITS = (8, 16, 32)
+DEFAULT_RANGE = 262144.0
+"""Top of the scale where $PnR does not say and there are no events to say it: 18 bits, as BD and most others."""
+LARGEST_RANGE = 2.0**64
+MOST_DECADES = 20
+USABLE = (1e-9, 1e9)
+"""Gains and log offsets between these; a number beyond them is a slip, and could overflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinearScale:
+    """Values proportional to the signal: number / gain."""
+
+    gain: float = 1.0
+
+    def __call__(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the linear signal."""
+        return numbers / self.gain
+
+    def top(self, span: float) -> float:
+        """Return the signal at $PnR."""
+        return span / self.gain
+
+
+@dataclass(frozen=True, slots=True)
+class LogScale:
+    """Numbers of a logarithmic amplifier: offset * 10 ** (decades * number / span).
+
+    Examples
+    --------
+    >>> LogScale(4, 1, 1024)(np.array([0.0, 512.0]))
+    array([  1., 100.])
+    """
+
+    decades: float
+    offset: float
+    span: float
+    """$PnR: the number at which the last decade ends."""
+
+    def __call__(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the linear signal."""
+        signal: NDArray[np.float64] = self.offset * 10.0 ** (self.decades * numbers / self.span)
+        return signal
+
+    def top(self, span: float) -> float:
+        """Return the signal at $PnR."""
+        return float(self.offset * 10.0 ** (self.decades * span / self.span))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One parameter: its names, and how its linear values come out of the bytes of an event."""
+
+    channel: Channel
+    dtype: np.dtype[np.generic]
+    """The stored number, with its byte order."""
+    offset: int
+    """First byte of the number within an event."""
+    scale: LinearScale | LogScale = LinearScale()
+    mask: int | None = None
+    """The bits of an integer that count; None for all."""
+    has_range: bool = True
+    """Whether $PnR gave ``channel.range``."""
+    oddities: tuple[str, ...] = ()
+    """What was odd but usable, worded so that the names of all channels it is true of can follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """The keywords $PnX of one n."""
+
+    number: int
+    keywords: Mapping[str, str]
+    where: str
+
+    def keyword(self, letter: str) -> str:
+        return f"$P{self.number}{letter}"
+
+    def text(self, letter: str) -> str:
+        """Return the value of a keyword, empty when it is missing."""
+        return self.keywords.get(self.keyword(letter), "").strip()
+
+    @property
+    def name(self) -> str:
+        return self.text("N")
+
+
+def parse_columns(keywords: Mapping[str, str], where: str) -> tuple[Column, ...]:
+    """Return the columns that TEXT describes, in the order of DATA.
+
+    Raises
+    ------
+    UnsupportedFCSError
+        If the numbers are ASCII, or integers of another width than 8, 16 or 32 bits, or in a mixed byte order.
+    FCSError
+        If a keyword that must be there is missing, contradicts another, or cannot be read.
+
+    Examples
+    --------
+    >>> keywords = {"$PAR": "1", "$DATATYPE": "I", "$BYTEORD": "4,3,2,1", "$P1N": "FL1-H", "$P1S": "CD3"}
+    >>> column, = parse_columns({**keywords, "$P1B": "16", "$P1R": "1024", "$P1E": "4,1"}, "pt01.fcs")
+    >>> column.channel, column.mask
+    (Channel(name='FL1-H', marker='CD3', range=10000.0), 1023)
+    """
+    datatype = _datatype(keywords, where)
+    order = _byte_order(keywords, where)
+    columns: list[Column] = []
+    offset = 0
+    for parameter in _parameters(keywords, where):
+        dtype = _dtype(parameter, datatype, order)
+        columns.append(_column(parameter, dtype, offset))
+        offset += dtype.itemsize
+    return tuple(columns)
+
+
+def _datatype(keywords: Mapping[str, str], where: str) -> str:
+    """Return F, D or I."""
+    datatype = keywords.get("$DATATYPE", "").strip().upper()
+    if datatype == "A":
+        raise UnsupportedFCSError(f"{where}: $DATATYPE is A, numbers as text; F, D and I can be read.")
+    if datatype not in {"F", "D", "I"}:
+        found = f"$DATATYPE is {datatype[:40]!r}" if datatype else "there is no $DATATYPE in TEXT"
+        raise FCSError(f"{where}: {found}; it must be F, D or I.")
+    return datatype
+
+
+def _byte_order(keywords: Mapping[str, str], where: str) -> str:
+    """Return ``<`` for the least significant byte first, ``>`` for last."""
+    text = keywords.get("$BYTEORD", "").replace(" ", "")
+    found = f"$BYTEORD is {text[:40]!r}" if text else "there is no $BYTEORD in TEXT"
+    steps = text.split(",")
+    counted = [str(i) for i in range(1, len(steps) + 1)]
+    if len(steps) in {2, 4, 8} and steps == counted:
+        return "<"
+    if len(steps) in {2, 4, 8} and steps == counted[::-1]:
+        return ">"
+    kind = UnsupportedFCSError if sorted(steps) == counted and len(steps) == 4 else FCSError
+    raise kind(f"{where}: {found}; 1,2,3,4 and 4,3,2,1 can be read.")
+
+
+def _parameters(keywords: Mapping[str, str], where: str) -> list[_Parameter]:
+    """Return one item per $PnN, after making sure that there are as many as $PAR says, each named once."""
+    count = whole_number(keywords, "$PAR", where, "the number of parameters")
+    # A file of 10**9 parameters has 10**9 keywords: counted before anything of that length is made.
+    named = sum(1 for keyword in keywords if re.fullmatch(r"\$P[1-9][0-9]*N", keyword))
+    if not count or count > named:
+        absent = next((f"$P{n}N" for n in range(1, min(count, named + 1) + 1) if f"$P{n}N" not in keywords), "")
+        raise FCSError(
+            f"{where}: $PAR is {count}, but TEXT names {named} parameters{f'; {absent} is missing' if absent else ''}; "
+            f"every parameter needs its name."
+        )
+    parameters = [_Parameter(n, keywords, where) for n in range(1, count + 1)]
+    first: dict[str, _Parameter] = {}
+    for parameter in parameters:
+        if not parameter.name:
+            raise FCSError(f"{where}: {parameter.keyword('N')} is missing or empty; every parameter needs its name.")
+        other = first.setdefault(parameter.name, parameter)
+        if other is not parameter:
+            raise FCSError(
+                f"{where}: {other.keyword('N')} and {parameter.keyword('N')} are both {parameter.name!r}; "
+                f"names of parameters must differ."
+            )
+    return parameters
+
+
+def _dtype(parameter: _Parameter, datatype: str, order: str) -> np.dtype[np.generic]:
+    """Return the type of the stored number."""
+    keyword = parameter.keyword("B")
+    bits = whole_number(parameter.keywords, keyword, parameter.where, f"the bits of {parameter.name!r}")
+    if datatype == "I":
+        if bits not in INTEGER_BITS:
+            raise UnsupportedFCSError(
+                f"{parameter.where}: {keyword} is {bits}; integers of 8, 16 and 32 bits can be read."
+            )
+        return np.dtype(f"{order}u{bits // 8}")
+    if bits != FLOAT_BITS[datatype]:
+        raise FCSError(
+            f"{parameter.where}: {keyword} is {bits} with $DATATYPE {datatype}, which has {FLOAT_BITS[datatype]} bits."
+        )
+    return np.dtype(f"{order}f{bits // 8}")
+
+
+def _column(parameter: _Parameter, dtype: np.dtype[np.generic], offset: int) -> Column:
+    """Return a column from its keywords."""
+    span, odd_range = _span(parameter, dtype)
+    scale, odd_scale = _scale(parameter, dtype, span)
+    integer = dtype.kind == "u"
+    full = float(2 ** (8 * dtype.itemsize)) if integer else DEFAULT_RANGE
+    return Column(
+        channel=Channel(parameter.name, parameter.text("S"), scale.top(full if span is None else span)),
+        dtype=dtype,
+        offset=offset,
+        scale=scale,
+        mask=_mask(span, dtype) if integer else None,
+        has_range=span is not None,
+        oddities=odd_range + odd_scale,
+    )
+
+
+def _span(parameter: _Parameter, dtype: np.dtype[np.generic]) -> tuple[float | None, tuple[str, ...]]:
+    """Return $PnR; None, with what is odd, where it says nothing."""
+    span = _positive(parameter.text("R"))
+    least = 1.0 if dtype.kind == "u" else 0.0
+    if span is None or not least < span <= LARGEST_RANGE:
+        return None, ("$PnR is missing or no usable number; the scale ends at the largest value",)
+    return span, ()
+
+
+def _mask(span: float | None, dtype: np.dtype[np.generic]) -> int | None:
+    """Return the bits that $PnR leaves: the next power of two minus 1; None when all are left."""
+    if span is None:
+        return None
+    bits = (math.ceil(span) - 1).bit_length()
+    return 2**bits - 1 if bits < 8 * dtype.itemsize else None
+
+
+def _scale(
+    parameter: _Parameter, dtype: np.dtype[np.generic], span: float | None
+) -> tuple[LinearScale | LogScale, tuple[str, ...]]:
+    """Return how numbers become values, from $PnE and $PnG, and what is odd about these."""
+    scale, odd = _log_scale(parameter, dtype, span)
+    if scale is None:
+        gain, odd_gain = _gain(parameter)
+        return LinearScale(gain), odd + odd_gain
+    if parameter.text("G") and _number(parameter.text("G")) != 1:
+        odd += ("$PnG on a logarithmic channel was ignored; a gain is for linear ones",)
+    return scale, odd
+
+
+def _log_scale(
+    parameter: _Parameter, dtype: np.dtype[np.generic], span: float | None
+) -> tuple[LogScale | None, tuple[str, ...]]:
+    """Return the scale of a logarithmic amplifier; None, with what is odd, where values are linear."""
+    text = parameter.text("E")
+    fields = [_number(field) for field in text.split(",")]
+    decades, offset = fields if len(fields) == 2 else (None, None)
+    if dtype.kind == "f":
+        logarithmic = text and decades != 0
+        return None, ("$PnE on floating-point data was ignored; the values are linear",) if logarithmic else ()
+    if not text:
+        return None, ("$PnE is missing; the values are taken as linear",)
+    if decades is None or offset is None or not 0 <= decades <= MOST_DECADES or not 0 <= offset <= USABLE[1]:
+        raise FCSError(f"{parameter.where}: {parameter.keyword('E')} is {text[:40]!r}; it must be '0,0' or like '4,1'.")
+    if not decades:
+        return None, ("$PnE with 0 decades and an offset is read as linear",) if offset else ()
+    if span is None:
+        raise FCSError(
+            f"{parameter.where}: {parameter.keyword('R')} is {parameter.text('R')[:40]!r} on a logarithmic channel; "
+            f"without the number at the top of the scale its values cannot be computed."
+        )
+    odd = () if offset else (f"$PnE {text!r} is read as '{decades:g},1', as FCS 3.1 says",)
+    return LogScale(decades, offset or 1.0, span), odd
+
+
+def _gain(parameter: _Parameter) -> tuple[float, tuple[str, ...]]:
+    """Return what divides the values of a linear channel, and what is odd about it."""
+    text = parameter.text("G")
+    gain = _positive(text)
+    if text and (gain is None or not USABLE[0] <= gain <= USABLE[1]):
+        return 1.0, ("$PnG is no usable number and was ignored",)
+    if gain is None or gain == 1:
+        return 1.0, ()
+    if Channel(parameter.name).kind == "time":
+        timestep = _positive(parameter.keywords.get("$TIMESTEP", "").strip())
+        return 1.0, () if gain == timestep else ("$PnG on the time channel was ignored",)
+    return gain, (f"$PnG divides the values by {gain:g}",)
+
+
+def _positive(text: str) -> float | None:
+    """Return a number above 0, or None."""
+    number = _number(text)
+    return number if number is not None and number > 0 else None
+
+
+def _number(text: str) -> float | None:
+    """Return a finite number, or None: of what ``float`` takes, ``1_0`` and ``infinity`` are none."""
+    if not re.fullmatch(r"[ ]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ ]*", text, re.ASCII):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None

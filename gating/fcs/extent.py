@@ -1,0 +1,161 @@
+"""The extent of DATA: which bytes of the file are the events.
+
+HEADER and TEXT give offsets, $TOT and the columns give a size, and the file has one of its own. A reader that
+trusts one of them shifts every number of a file in which it is wrong; here all have to agree, or to leave one answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gating.errors import FCSError
+from gating.fcs.text import HEADER_BYTES, Header, Segment, whole_number
+
+__all__ = ["Extent", "find_data"]
+
+CRC_BYTES = 8
+"""FCS 3.0 and later end with a checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where the events are, and how many."""
+
+    begin: int
+    n_events: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What DATA has to fit into."""
+
+    text: Segment
+    file_size: int
+    where: str
+
+    def holds(self, data: Segment) -> bool:
+        """Whether DATA is within the file, and clear of HEADER and TEXT."""
+        clear = data.end < self.text.begin or data.begin > self.text.end
+        return not data.size or (data.begin >= HEADER_BYTES and data.end < self.file_size and clear)
+
+
+def find_data(header: Header, keywords: Mapping[str, str], row_bytes: int, file_size: int, where: str) -> Extent:
+    """Return the extent of DATA that HEADER, TEXT and the size of the file allow.
+
+    Accepted, each with a warning: offsets missing from TEXT; offsets that differ between HEADER and TEXT, where
+    exactly one pair holds $TOT events; an end that is one byte off; a missing $TOT in FCS 2.0, which does
+    not demand it.
+
+    Parameters
+    ----------
+    header
+        With the offsets of TEXT, and of DATA unless they are left to TEXT.
+    keywords
+        For $TOT, $BEGINDATA and $ENDDATA.
+    row_bytes
+        Size of one event.
+    file_size
+        In bytes.
+    where
+        What messages begin with.
+
+    Raises
+    ------
+    FCSError
+        If no extent, or more than one, has the size that $TOT demands, or the file is cut short.
+    """
+    room = _Room(header.text, file_size, where)
+    places, odd_places = _places(header, keywords, where)
+    n_events, odd_count = _count(header, keywords, places, row_bytes, where)
+    if not places and not n_events:
+        return Extent(0, 0)
+    if not places:
+        raise FCSError(f"{where}: neither HEADER nor TEXT says where DATA is, yet $TOT says {n_events} events.")
+    if len(set(places.values())) > 1:
+        segment, odd_segment = _the_one_that_fits(places, n_events, row_bytes, room)
+    else:
+        segment, odd_segment = _checked(next(iter(places.values())), n_events, row_bytes, room)
+    return Extent(segment.begin, n_events, odd_places + odd_count + odd_segment)
+
+
+def _places(header: Header, keywords: Mapping[str, str], where: str) -> tuple[dict[str, Segment], tuple[str, ...]]:
+    """Return where HEADER and TEXT put DATA, each if it says so."""
+    places = {"HEADER": header.data} if header.data else {}
+    begin, end = (
+        whole_number(keywords, keyword, where, "a byte offset") if keywords.get(keyword, "").strip() else 0
+        for keyword in ("$BEGINDATA", "$ENDDATA")
+    )
+    if end:
+        places["TEXT"] = Segment(begin, end)
+    elif header.data and header.version != "FCS2.0":
+        return places, ("$BEGINDATA and $ENDDATA are missing; the offsets in HEADER are used.",)
+    return places, ()
+
+
+def _count(
+    header: Header, keywords: Mapping[str, str], places: Mapping[str, Segment], row_bytes: int, where: str
+) -> tuple[int, tuple[str, ...]]:
+    """Return the number of events."""
+    if "$TOT" in keywords or header.version != "FCS2.0" or len(set(places.values())) != 1:
+        return whole_number(keywords, "$TOT", where, "the number of events"), ()
+    segment = next(iter(places.values()))
+    if segment.size % row_bytes:
+        raise FCSError(
+            f"{where}: there is no $TOT in TEXT, and DATA of {segment.size} bytes is no multiple of the {row_bytes} "
+            f"bytes of an event; export the file again."
+        )
+    count = segment.size // row_bytes
+    return count, (f"$TOT is missing; the size of DATA makes {count} events.",)
+
+
+def _the_one_that_fits(
+    places: Mapping[str, Segment], n_events: int, row_bytes: int, room: _Room
+) -> tuple[Segment, tuple[str, ...]]:
+    """Return the extent of the right size, where HEADER and TEXT differ."""
+    needed = n_events * row_bytes
+    listed = " and ".join(f"{place} puts DATA at {segment}" for place, segment in places.items())
+    size = f"$TOT {n_events} x {row_bytes} bytes = {needed} bytes"
+    fitting = {place: segment for place, segment in places.items() if segment.size == needed and room.holds(segment)}
+    if len(fitting) != 1:
+        verdict = "both have" if fitting else "neither has"
+        raise FCSError(f"{room.where}: {listed}; {verdict} the size {size}. Export the file again.")
+    place, segment = fitting.popitem()
+    return segment, (f"{listed}; that of {place} is used, which has the size {size}.",)
+
+
+def _checked(segment: Segment, n_events: int, row_bytes: int, room: _Room) -> tuple[Segment, tuple[str, ...]]:
+    """Return the extent that the file gives, its end corrected if that is one byte off."""
+    needed = n_events * row_bytes
+    excess = segment.size - needed
+    exact = Segment(segment.begin, segment.begin + needed - 1)
+    if segment.end >= room.file_size > segment.begin + needed - 1 and excess == 1:
+        return exact, (f"DATA ends one byte behind the file, at byte {segment.end}; its end was corrected.",)
+    if segment.end >= room.file_size:
+        whole = min(max(room.file_size - segment.begin, 0) // row_bytes, n_events)
+        raise FCSError(
+            f"{room.where}: DATA is {segment}, the file has {room.file_size} bytes; it is cut short: "
+            f"{whole} of {n_events} events are there. Copy or export it again."
+        )
+    if abs(excess) > 1:
+        raise FCSError(
+            f"{room.where}: $TOT says {n_events} events of {row_bytes} bytes, the DATA segment at {segment} holds "
+            f"{segment.size / row_bytes:.12g}; export the file again."
+        )
+    if not room.holds(exact) or _begins_elsewhere(segment, excess, room):
+        raise FCSError(
+            f"{room.where}: DATA at {segment} cannot be {n_events} events of {row_bytes} bytes: TEXT is {room.text}, "
+            f"the file has {room.file_size} bytes. Copy or export it again."
+        )
+    if not excess or not needed:
+        return exact, ()
+    return exact, (f"DATA at {segment} is a byte too {'long' if excess > 0 else 'short'}; its end was corrected.",)
+
+
+def _begins_elsewhere(segment: Segment, excess: int, room: _Room) -> bool:
+    """Whether the first byte of DATA is the wrong one, not the last.
+
+    The end is right if the file, or its checksum, follows it; then a size that is one byte off moves the
+    begin, unless TEXT leaves no room to move. Read from there, every number would be garbage.
+    """
+    end_is_right = room.file_size - (segment.end + 1) in {0, CRC_BYTES}
+    return bool(excess) and end_is_right and segment.begin != room.text.end + 1
