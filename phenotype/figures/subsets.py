@@ -309,4 +309,4 @@ def _name_groups(pairs: pd.DataFrame, figure: Figure) -> None:
                 markeredgewidth=0.4, label=f"{GROUP_LABELS[group]} (n = {n})",
             )  # fmt: skip
     dashes = figure.axes[0].plot([], [], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.8, label="equal shares")
-    figure.legend(handles=[*handles, *dashes], loc="lower left", ncols=5, fontsize=7.5, bbox_to_anchor=(0.045, 0.0))
+    figure.legend(handles=[*handles, *dashes], loc="lower left", ncols=5, fontsize=7.5, bbox_to_anchor=(0.045, 0.03))

@@ -1,6 +1,6 @@
 """From months to the clinical sheet: dates in an order that can be true, and a few complications that are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gating import missing
 from phenotype.clinical import DAYS_PER_MONTH
 from phenotype.errors import StudyError
+from phenotype.simulate.defects import ENOUGH_PATIENTS
 from phenotype.simulate.structural import COMPOSITION_COLUMNS
 
 __all__ = ["SyntheticPatients", "complicate", "dated_patients", "product_compositions"]
@@ -25,7 +26,9 @@ _NEEDED = (
     "progression_months", "death_event", "os_months", "last_contact_date", "peak_cart_pct_t", "peak_day",
     *COMPOSITION_COLUMNS, *_COVARIATES, *_TOXICITY,
 )  # fmt: skip
-_GROUP_NAMES = {"le1y": "within_1y", "gt1y": "over_1y"}
+_GROUP_NAMES = {"none": "none", "le1y": "within_1y", "within_1y": "within_1y", "gt1y": "over_1y", "over_1y": "over_1y"}
+"""As cohorts write them, and as this program does."""
+_ENOUGH_FOR_TANDEM = 12
 _YEAR_DAYS = 365
 _TANDEM_APART_DAYS = 150
 
@@ -57,9 +60,10 @@ def dated_patients(cohort: pd.DataFrame, rng: np.random.Generator, *, where: str
     Raises
     ------
     StudyError
-        If the cohort lacks columns: all of them.
+        If the cohort lacks columns, or has patients that no file can be named after, or groups that are none.
     """
     faults = [missing("column", name, map(str, cohort.columns), where) for name in _NEEDED if name not in cohort]
+    faults = faults or list(_faults(cohort, where))
     if faults:
         raise StudyError(faults)
     cohort = cohort.reset_index(drop=True)
@@ -88,7 +92,7 @@ def dated_patients(cohort: pd.DataFrame, rng: np.random.Generator, *, where: str
         "death_cause": _death_causes(cohort, rng),
         **{name: cohort[name] for name in (*_TOXICITY, *_COVARIATES)},
     })  # fmt: skip
-    group = cohort["asct_group"].replace(_GROUP_NAMES)
+    group = cohort["asct_group"].map(_GROUP_NAMES)
     return SyntheticPatients(
         sheet, pd.DataFrame({"patient_id": cohort["patient_id"], "asct_group": group, "complication": ""})
     )
@@ -105,7 +109,7 @@ def complicate(patients: SyntheticPatients, rng: np.random.Generator) -> Synthet
     infusion = pd.to_datetime(sheet["infusion_date"])
     within, over = (rng.permutation(np.flatnonzero(truth["asct_group"] == g)) for g in ("within_1y", "over_1y"))
     dates = ["first_asct_date", "last_asct_date"]
-    if len(sheet) >= 12:
+    if len(sheet) >= _ENOUGH_FOR_TANDEM:
         sheet.loc[within[0], dates] = _iso(infusion[within[0]] - pd.Timedelta(days=_YEAR_DAYS))
         truth.loc[within[0], "complication"] = "exactly 365 days"
         last = pd.Timestamp(str(sheet.loc[within[1], "last_asct_date"]))
@@ -113,7 +117,7 @@ def complicate(patients: SyntheticPatients, rng: np.random.Generator) -> Synthet
         sheet.loc[within[1], "first_asct_date"] = _iso(min(last - pd.Timedelta(days=_TANDEM_APART_DAYS), year_ago))
         sheet.loc[within[1], "n_asct"] = 2
         truth.loc[within[1], "complication"] = "tandem: the last counts"
-    if len(sheet) >= 24:
+    if len(sheet) >= ENOUGH_PATIENTS:
         followed = pd.to_datetime(sheet["last_contact_date"]) - infusion
         later, undated = over[np.argsort(-followed[over].dt.days.to_numpy(), kind="stable")][:2]
         sheet.loc[later, "last_asct_date"] = _iso(infusion[later] + followed[later] / 2)
@@ -128,6 +132,19 @@ def product_compositions(cohort: pd.DataFrame) -> NDArray[np.float64]:
     """Return the subsets of each patient's product, (patients, 4), rows summing to 1; NaN where there is none."""
     percent = cohort.loc[:, list(COMPOSITION_COLUMNS)].to_numpy(dtype=np.float64)
     return np.asarray(percent / percent.sum(axis=1, keepdims=True))
+
+
+def _faults(cohort: pd.DataFrame, where: str) -> Iterator[str]:
+    """Find patients without a name of their own that a file can have, and unknown groups."""
+    names = cohort["patient_id"].astype(str)
+    if names.empty:
+        yield f"{where}: no patients; a row each"
+    for name in names[~names.str.fullmatch(r"[A-Za-z0-9_-]+")]:
+        yield f"{where}: patient_id is {name!r}; letters, digits, - and _ make a file name"
+    for name in sorted(set(names[names.duplicated()])):
+        yield f"{where}: patient {name!r} is there twice; a row each"
+    for group in sorted(set(cohort["asct_group"].astype(str)) - set(_GROUP_NAMES)):
+        yield missing("group", group, _GROUP_NAMES, where)
 
 
 def _days(days: "pd.Series[float]") -> "pd.Series[pd.Timedelta]":

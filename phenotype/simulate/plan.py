@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gating import Channel, Sample
+from phenotype.errors import StudyError
 from phenotype.simulate.clinical import SyntheticPatients, complicate, dated_patients, product_compositions
 from phenotype.simulate.defects import ENOUGH_PATIENTS, add_time_gap, choose_defects, shedding_batch
 from phenotype.simulate.events import (
@@ -103,7 +104,7 @@ def plan_study(
     Raises
     ------
     StudyError
-        If a given cohort lacks columns.
+        If a given cohort has faults, or no patient in it has a product.
     """
     months = draw_cohort(patients, _stream(seed, _COHORT)) if cohort is None else cohort.reset_index(drop=True)
     people = dated_patients(months, _stream(seed, _CLINICAL))
@@ -112,7 +113,11 @@ def plan_study(
     if kinetics is None:
         kinetics = draw_kinetics(months, _stream(seed, _KINETICS))
     products = _products(people, product_compositions(months), settings)
-    batches = products[-1].batch + 1 if products else 0
+    if not products:
+        raise StudyError(
+            ["cohort: naive_pct, cm_pct, em_pct, eff_pct are empty in every row; some patient has a product"]
+        )
+    batches = products[-1].batch + 1
     shed = shedding_batch(len(people.sheet), batches) if defects else None
     if defects:
         products = _with_defects(products, people, shed, _stream(seed, _DEFECTS))
@@ -226,7 +231,10 @@ def _controls(batch: int, first: int) -> list[Tube]:
 
 
 def _instrument(seed: int, batch: int, settings: SimulationSettings, *, shed: bool) -> Instrument:
-    """Draw a batch's spillover and brightness around those of the study."""
+    """Draw a batch's spillover and brightness around those of the study.
+
+    A batch that sheds CD62L is not stained for it more brightly than the average: that would hide the loss.
+    """
     rng = _stream(seed, _BATCH, batch)
     spillover, gain = _base_instrument(settings)
     change = 1 + settings.spillover_batch_sd * rng.standard_normal(spillover.shape)
@@ -234,7 +242,8 @@ def _instrument(seed: int, batch: int, settings: SimulationSettings, *, shed: bo
     instrument = Instrument(spillover, gain, settings.markers)
     for marker in MARKERS:
         low, high = settings.scale_cd62l if marker == "CD62L" else settings.scale_other
-        instrument = instrument.brighter(marker, float(np.exp(rng.uniform(np.log(low), np.log(high)))))
+        factor = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        instrument = instrument.brighter(marker, min(factor, 1.0) if shed and marker == "CD62L" else factor)
     return instrument.shed("CD62L", settings.shedding) if shed else instrument
 
 
