@@ -148,8 +148,8 @@ def _faults(cohort: pd.DataFrame, where: str) -> Iterator[str]:
 
 
 def _days(days: "pd.Series[float]") -> "pd.Series[pd.Timedelta]":
-    """Return whole days."""
-    return pd.to_timedelta(days.round(), unit="D")
+    """Return whole days, NaT for NaN: pandas itself multiplies what happens to lie in memory for NaN, and may warn."""
+    return pd.to_timedelta(days.round().fillna(0).astype("int64"), unit="D").where(days.notna())
 
 
 def _iso(day: pd.Timestamp) -> str:

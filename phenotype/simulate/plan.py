@@ -265,7 +265,7 @@ def _day(products: list[Tube], batch: int, sheet: pd.DataFrame) -> pd.Timestamp:
 
 
 def _product_stain(tube: Tube, settings: SimulationSettings, rng: np.random.Generator) -> Stain:
-    dead, car = float(rng.beta(*settings.dead)), float(rng.beta(*settings.car))
+    dead, car = min(float(rng.beta(*settings.dead)), settings.most_dead), float(rng.beta(*settings.car))
     dying, cd4 = float(rng.uniform(*settings.dying)), float(rng.uniform(*settings.cd4))
     if tube.defect == "dying":
         dead = dying

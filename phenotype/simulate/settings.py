@@ -34,7 +34,7 @@ class Marker:
         >>> Marker(2.0, 0.3, 4.0, 0.3).threshold
         3.0
         >>> round(Marker(2.3, 0.30, 3.9, 0.35).threshold, 3)
-        3.051
+        3.049
         """
         if self.negative_sd == self.positive_sd:
             return (self.negative + self.positive) / 2
@@ -60,6 +60,8 @@ class SimulationSettings:
     """Beta of the share of cell events that are two cells."""
     dead: tuple[float, float] = (3.0, 27.0)
     """Beta of the share of single cells that are dead."""
+    most_dead: float = 0.27
+    """Upper end of that share: a product that is not meant to be flagged stays below the usual limit."""
     t_cells: float = 0.97
     """Share of live cells that are CD3+."""
     car: tuple[float, float] = (16.0, 24.0)

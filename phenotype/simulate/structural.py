@@ -189,9 +189,10 @@ def _dates(group: NDArray[np.int64], entry: Numbers, observed: Numbers, rng: np.
     """Turn months into the dates that a sheet has."""
     recent = rng.uniform(3.2, 11.7, len(group))
     long_ago = 12.5 + rng.gamma(1.6, 18.0, len(group))
-    since_asct = np.where(group == 2, recent, np.where(group == 1, long_ago, np.nan))
+    since_asct = np.where(group == 2, recent, long_ago)
     infusion = _FIRST_INFUSION + pd.to_timedelta(np.round(entry * DAYS_PER_MONTH), unit="D")
     asct = infusion - pd.to_timedelta(np.round(since_asct * DAYS_PER_MONTH), unit="D")
+    asct = pd.DatetimeIndex(asct.where(group > 0))
     contact = infusion + pd.to_timedelta(np.round(observed * DAYS_PER_MONTH), unit="D")
     return {
         "infusion_date": infusion.strftime("%Y-%m-%d"),
