@@ -55,3 +55,11 @@ def test_the_order_of_events_does_not_matter():
 def test_identical_values_do_not_break_the_grid():
     """A dead channel is a fact of life; it has no valley."""
     assert deepest_valley(estimate_density(np.full(100, 3.0))) is None
+
+
+def test_a_valley_that_hardly_dips_is_none():
+    """Groups 2.6 standard deviations apart dip by a tenth: a cut there would split a smear in half."""
+    density = estimate_density(two_groups(np.random.default_rng(6), 40_000, 40_000, gap=2.6))
+
+    assert deepest_valley(density) is None
+    assert 0.8 < deepest_valley(density, max_depth=1.0).depth < 1
