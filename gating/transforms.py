@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from numbers import Real
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -212,22 +212,11 @@ class Logicle:
 
     def __call__(self, linear: ArrayLike) -> NDArray[np.float64]:
         """Return display values, of the shape given; what is not finite stays as it is."""
-        curve = _biexponential(self.T, self.W, self.M, self.A)
-        values = _floats(linear)
-        flat = np.ascontiguousarray(values).reshape(-1)
-        shown = np.empty_like(flat)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, flat.size, BLOCK):
-                block = flat[start : start + BLOCK]
-                shown[start : start + BLOCK] = curve.zero + np.copysign(curve.solve(np.abs(block)), block)
-        return shown.reshape(values.shape)
+        return _shown(_biexponential(self.T, self.W, self.M, self.A), linear)
 
     def inverse(self, displayed: ArrayLike) -> NDArray[np.float64]:
         """Return linear values, of the shape given."""
-        curve = _biexponential(self.T, self.W, self.M, self.A)
-        distance = _floats(displayed) - curve.zero
-        with np.errstate(over="ignore"):
-            return np.copysign(curve.value(np.abs(distance)), distance)
+        return _linear(_biexponential(self.T, self.W, self.M, self.A), displayed)
 
     def __str__(self) -> str:
         return _text(self)
@@ -247,27 +236,21 @@ class _Biexponential(NamedTuple):
         """Return the linear value at a distance ``z >= 0``."""
         return self.alpha * np.expm1(self.b * z) - self.gamma * np.expm1(-self.d * z)
 
-    def solve(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distance at which the linear value is ``target >= 0``."""
-        # The curve is convex and lies above each of its two parts alone: both starts are right of the root.
-        # Near the largest double a step overflows, and the logarithmic start is exact to rounding.
-        logarithmic = np.log1p(target / self.alpha) / self.b
-        linear = target / (self.alpha * self.b + self.gamma * self.d)
-        start = z = np.minimum(logarithmic, linear)
-        for _ in range(STEPS):
-            z = self._step(z, target)
-        return np.where(np.isfinite(z), z, start)
+    @property
+    def slope(self) -> float:
+        """Linear units per display unit at zero."""
+        return self.alpha * self.b + self.gamma * self.d
 
-    def _step(self, z: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take one step of Householder's third-order method."""
+    def derivatives(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return the linear value at ``z`` and its first three derivatives."""
         rising = self.alpha * np.exp(self.b * z)
         falling = self.gamma * np.exp(-self.d * z)
-        first = self.b * rising + self.d * falling
-        newton = ((rising - self.alpha) + (self.gamma - falling) - target) / first
-        second = (self.b**2 * rising - self.d**2 * falling) / first
-        third = (self.b**3 * rising + self.d**3 * falling) / first
-        halley = newton * second
-        return z - newton * (1 - halley / 2) / (1 - halley + newton * newton * third / 6)
+        return (
+            (rising - self.alpha) + (self.gamma - falling),
+            self.b * rising + self.d * falling,
+            self.b**2 * rising - self.d**2 * falling,
+            self.b**3 * rising + self.d**3 * falling,
+        )
 
 
 @lru_cache(maxsize=256)
@@ -280,6 +263,44 @@ def _biexponential(top: float, width: float, decades: float, negative: float) ->
     ratio = (b / d) ** 2
     alpha = top / (math.expm1(b * (1 - zero)) - ratio * math.expm1(-d * (1 - zero)))
     return _Biexponential(alpha, ratio * alpha, b, d, zero)
+
+
+def _shown(curve: _Biexponential, linear: ArrayLike) -> NDArray[np.float64]:
+    """Return display values, of the shape given; below zero the curve is mirrored."""
+    values = _floats(linear)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    shown = np.empty_like(flat)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, flat.size, BLOCK):
+            block = flat[start : start + BLOCK]
+            shown[start : start + BLOCK] = curve.zero + np.copysign(_solve(curve, np.abs(block)), block)
+    return shown.reshape(values.shape)
+
+
+def _linear(curve: _Biexponential, displayed: ArrayLike) -> NDArray[np.float64]:
+    """Return linear values, of the shape given."""
+    distance = _floats(displayed) - curve.zero
+    with np.errstate(over="ignore"):
+        return np.copysign(curve.value(np.abs(distance)), distance)
+
+
+def _solve(curve: _Biexponential, target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance at which the linear value is ``target >= 0``."""
+    # The curve is convex and lies above its exponential and above its tangent at zero: both starts are right of
+    # the root. Near the largest double a step overflows, and the logarithmic start is exact to rounding.
+    logarithmic = np.log1p(target / curve.alpha) / curve.b
+    start = z = np.minimum(logarithmic, target / curve.slope)
+    for _ in range(STEPS):
+        z = _step(curve, z, target)
+    return np.where(np.isfinite(z), z, start)
+
+
+def _step(curve: _Biexponential, z: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take one step of Householder's third-order method."""
+    value, first, second, third = curve.derivatives(z)
+    newton = (value - target) / first
+    halley = newton * (second / first)
+    return z - newton * (1 - halley / 2) / (1 - halley + newton * newton * (third / first) / 6)
 
 
 FEWEST_NEGATIVES = 100
@@ -330,7 +351,8 @@ def estimate_logicle(values: ArrayLike, *, top: float) -> Logicle:
     return Logicle(T=top, W=round(min(max(width, NARROWEST), WIDEST), 3))
 
 
-TRANSFORMS: dict[str, type[Linear] | type[Log] | type[Arcsinh] | type[Logicle]] = {
+_Scale: TypeAlias = Linear | Log | Arcsinh | Logicle
+TRANSFORMS: dict[str, type[_Scale]] = {
     "linear": Linear,
     "log": Log,
     "arcsinh": Arcsinh,
@@ -389,7 +411,7 @@ def _floats(numbers: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(numbers, dtype=np.float64)
 
 
-def _text(transform: Linear | Log | Arcsinh | Logicle) -> str:
+def _text(transform: _Scale) -> str:
     """Write a transform such that :func:`parse_transform` gives it back exactly."""
     name = type(transform).__name__.casefold()
     letters = (field.name for field in fields(transform))
@@ -401,7 +423,7 @@ def _number(value: object) -> str:
     return repr(float(value) if isinstance(value, Real) else value).removesuffix(".0")
 
 
-def _settle(transform: Linear | Log | Arcsinh | Logicle) -> None:
+def _settle(transform: _Scale) -> None:
     """Make every parameter a finite float, T and M positive."""
     for field in fields(transform):
         value = getattr(transform, field.name)
@@ -414,7 +436,7 @@ def _settle(transform: Linear | Log | Arcsinh | Logicle) -> None:
         _check(transform, "M", math.ulp(0), MOST_DECADES, f"above 0, at most {MOST_DECADES}")
 
 
-def _check(transform: Linear | Log | Arcsinh | Logicle, letter: str, low: float, high: float, allowed: str) -> None:
+def _check(transform: _Scale, letter: str, low: float, high: float, allowed: str) -> None:
     """Refuse a parameter outside of its limits."""
     value = getattr(transform, letter)
     if not low <= value <= high:
