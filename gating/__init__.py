@@ -64,7 +64,7 @@ from gating.populations import (
 from gating.sample import Channel, Sample, find_channel
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
-from gating.transforms import Arcsinh, Linear, Log, Logicle, Transform, estimate_logicle, parse_transform
+from gating.transforms import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform, estimate_logicle, parse_transform
 
 __all__ = [
     "ROOT",
@@ -83,6 +83,7 @@ __all__ = [
     "GatedSample",
     "GatingError",
     "GatingTemplate",
+    "Hyperlog",
     "Linear",
     "Log",
     "Logicle",

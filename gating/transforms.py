@@ -1,7 +1,7 @@
 """Scales on which signals are looked at: linear values to display values and back.
 
-The four transforms are those of Gating-ML 2.0 [1]_, with its letters: ``T`` is the top of the linear scale,
-shown at 1; ``M`` the decades of the logarithmic part; ``W`` the decades of the linear part of a logicle;
+The five transforms are those of Gating-ML 2.0 [1]_, with its letters: ``T`` is the top of the linear scale,
+shown at 1; ``M`` the decades of the logarithmic part; ``W`` the decades of the linear part of a logicle or hyperlog;
 ``A`` additional negative decades. They never change an event: gates and figures look through them.
 
 References
@@ -11,6 +11,7 @@ References
 
 import math
 import re
+import sys
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from numbers import Real
@@ -22,15 +23,17 @@ from scipy.special import lambertw
 
 from gating.errors import TransformError, missing
 
-__all__ = ["Arcsinh", "Linear", "Log", "Logicle", "Transform", "estimate_logicle", "parse_transform"]
+__all__ = ["Arcsinh", "Hyperlog", "Linear", "Log", "Logicle", "Transform", "estimate_logicle", "parse_transform"]
 
 LN10 = math.log(10)
 MOST_DECADES = 300
 """A double spans 308 decades; beyond, the scale itself overflows."""
 BLOCK = 16_384
 """Events solved at a time: what a logicle needs for them stays in the processor's cache."""
-STEPS = 3
+LOGICLE_STEPS = 3
 """Two steps reach 1e-9 of the display for any W and M up to 10 decades, the third reaches rounding."""
+HYPERLOG_STEPS = 4
+"""Three steps reach rounding for M up to 30 decades, the fourth for every scale there is."""
 
 
 class Transform(Protocol):
@@ -222,6 +225,63 @@ class Logicle:
         return _text(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Hyperlog:
+    """Show values by the inverse of a line plus an exponential: linear around zero, logarithmic far from it.
+
+    The scale is the inverse of ``EH(y) = a exp(b y) + c y - f`` whose four coefficients follow from ``T, W, M, A``;
+    below zero it is the mirror image of what it is above [1]_.
+
+    Raises
+    ------
+    TransformError
+        Unless ``T`` and ``M`` are positive, ``0 < W <= M / 2`` and ``-W <= A <= M - 2 W``.
+
+    Notes
+    -----
+    Counted from the display value of zero, ``z = y - y0``, the curve is ``alpha expm1(b z) + c z``: two positive
+    terms, so nothing cancels near zero. At ``z = w``, where the quasi-linear part ends, exponential and line weigh
+    the same, ``alpha exp(b w) = c w`` with ``w = W / (M + A)``; that and ``T`` define both. ``z`` is found as for a
+    :class:`Logicle`, so the display value of an event depends on no other event. Monotone up to rounding (a few 1e-16).
+
+    References
+    ----------
+    .. [1] Bagwell CB. Cytometry A 2005;64:34-42.
+
+    Examples
+    --------
+    >>> Hyperlog()([-1000, 0, 1000, 262144]).round(4)
+    array([-0.2168,  0.1111,  0.4391,  1.    ])
+    >>> print(Hyperlog(W=0.8))
+    hyperlog(T=262144, W=0.8, M=4.5, A=0)
+    """
+
+    T: float = 262144.0
+    """Top of the scale, shown at 1."""
+    W: float = 0.5
+    """Decades of the quasi-linear part, on either side of zero."""
+    M: float = 4.5
+    """Decades of the whole scale, were it logarithmic."""
+    A: float = 0.0
+    """Additional negative decades."""
+
+    def __post_init__(self) -> None:
+        _settle(self)
+        _check(self, "W", math.ulp(0), self.M / 2, "above 0, at most M/2")
+        _check(self, "A", -self.W, self.M - 2 * self.W, "-W to M - 2W")
+
+    def __call__(self, linear: ArrayLike) -> NDArray[np.float64]:
+        """Return display values, of the shape given; what is not finite stays as it is."""
+        return _shown(_line_and_exponential(self.T, self.W, self.M, self.A), linear)
+
+    def inverse(self, displayed: ArrayLike) -> NDArray[np.float64]:
+        """Return linear values, of the shape given."""
+        return _linear(_line_and_exponential(self.T, self.W, self.M, self.A), displayed)
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
 class _Biexponential(NamedTuple):
     """``alpha expm1(b z) - gamma expm1(-d z)``, where z is the display distance from zero."""
 
@@ -231,6 +291,7 @@ class _Biexponential(NamedTuple):
     d: float
     zero: float
     """Display value of zero."""
+    steps: int = LOGICLE_STEPS
 
     def value(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the linear value at a distance ``z >= 0``."""
@@ -265,7 +326,49 @@ def _biexponential(top: float, width: float, decades: float, negative: float) ->
     return _Biexponential(alpha, ratio * alpha, b, d, zero)
 
 
-def _shown(curve: _Biexponential, linear: ArrayLike) -> NDArray[np.float64]:
+class _LineAndExponential(NamedTuple):
+    """``alpha expm1(b z) + c z``, where z is the display distance from zero."""
+
+    alpha: float
+    b: float
+    c: float
+    zero: float
+    """Display value of zero."""
+    steps: int = HYPERLOG_STEPS
+
+    def value(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the linear value at a distance ``z >= 0``."""
+        return self.alpha * np.expm1(self.b * z) + self.c * z
+
+    @property
+    def slope(self) -> float:
+        """Linear units per display unit at zero."""
+        return self.alpha * self.b + self.c
+
+    def derivatives(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return the linear value at ``z`` and its first three derivatives."""
+        risen = self.alpha * np.expm1(self.b * z)
+        first = self.b * (risen + self.alpha)
+        second = self.b * first
+        return risen + self.c * z, first + self.c, second, self.b * second
+
+
+@lru_cache(maxsize=256)
+def _line_and_exponential(top: float, width: float, decades: float, negative: float) -> _LineAndExponential:
+    """Return the curve of ``Hyperlog(T, W, M, A)``."""
+    b = (decades + negative) * LN10
+    zero = (negative + width) / (decades + negative)
+    # Where 1 / w would overflow, the scale is a straight line already.
+    w = max(width / (decades + negative), sys.float_info.min)
+    ratio = 10**width / w
+    c = top / (1 - zero + math.expm1(b * (1 - zero)) / ratio)
+    return _LineAndExponential(c / ratio, b, c, zero)
+
+
+_Curve: TypeAlias = _Biexponential | _LineAndExponential
+
+
+def _shown(curve: _Curve, linear: ArrayLike) -> NDArray[np.float64]:
     """Return display values, of the shape given; below zero the curve is mirrored."""
     values = _floats(linear)
     flat = np.ascontiguousarray(values).reshape(-1)
@@ -277,25 +380,25 @@ def _shown(curve: _Biexponential, linear: ArrayLike) -> NDArray[np.float64]:
     return shown.reshape(values.shape)
 
 
-def _linear(curve: _Biexponential, displayed: ArrayLike) -> NDArray[np.float64]:
+def _linear(curve: _Curve, displayed: ArrayLike) -> NDArray[np.float64]:
     """Return linear values, of the shape given."""
     distance = _floats(displayed) - curve.zero
     with np.errstate(over="ignore"):
         return np.copysign(curve.value(np.abs(distance)), distance)
 
 
-def _solve(curve: _Biexponential, target: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve(curve: _Curve, target: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the distance at which the linear value is ``target >= 0``."""
     # The curve is convex and lies above its exponential and above its tangent at zero: both starts are right of
     # the root. Near the largest double a step overflows, and the logarithmic start is exact to rounding.
     logarithmic = np.log1p(target / curve.alpha) / curve.b
     start = z = np.minimum(logarithmic, target / curve.slope)
-    for _ in range(STEPS):
+    for _ in range(curve.steps):
         z = _step(curve, z, target)
     return np.where(np.isfinite(z), z, start)
 
 
-def _step(curve: _Biexponential, z: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+def _step(curve: _Curve, z: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """Take one step of Householder's third-order method."""
     value, first, second, third = curve.derivatives(z)
     newton = (value - target) / first
@@ -351,12 +454,13 @@ def estimate_logicle(values: ArrayLike, *, top: float) -> Logicle:
     return Logicle(T=top, W=round(min(max(width, NARROWEST), WIDEST), 3))
 
 
-_Scale: TypeAlias = Linear | Log | Arcsinh | Logicle
+_Scale: TypeAlias = Linear | Log | Arcsinh | Logicle | Hyperlog
 TRANSFORMS: dict[str, type[_Scale]] = {
     "linear": Linear,
     "log": Log,
     "arcsinh": Arcsinh,
     "logicle": Logicle,
+    "hyperlog": Hyperlog,
 }
 
 

@@ -21,13 +21,13 @@ from gating.gates import (
     RectangleGate,
     gate_from_coordinates,
 )
-from gating.transforms import Arcsinh, Linear, Log, Logicle
+from gating.transforms import Arcsinh, Hyperlog, Linear, Log, Logicle
 
 XY = ("CD62L", "CD45RA")
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
 numbers = st.integers(-1_000_000, 1_000_000).map(lambda hundredths: hundredths / 100)
 limits = st.tuples(numbers, numbers).filter(lambda pair: pair[0] != pair[1]).map(sorted)
-scales = st.sampled_from([Linear(), Logicle(), Logicle(W=1.2), Arcsinh()])
+scales = st.sampled_from([Linear(), Logicle(), Logicle(W=1.2), Hyperlog(), Arcsinh()])
 
 
 def points(*pairs: tuple[float, float]) -> np.ndarray:

@@ -12,6 +12,7 @@ from gating.errors import TransformError
 from gating.transforms import (
     BLOCK,
     Arcsinh,
+    Hyperlog,
     Linear,
     Log,
     Logicle,
@@ -25,18 +26,19 @@ tops = st.floats(1, 1e7)
 
 
 @st.composite
-def logicles(draw: st.DrawFn) -> Logicle:
-    """Any logicle a cytometrist may meet: W of at most 1.5 decades, M up to 8."""
+def curved(draw: st.DrawFn, kind: type[Logicle] | type[Hyperlog], narrowest: float) -> Logicle | Hyperlog:
+    """Any logicle or hyperlog a cytometrist may meet: W of at most 1.5 decades, M up to 8."""
     m = draw(st.floats(3, 8))
-    w = draw(st.floats(0, min(m / 2, 1.5)))
+    w = draw(st.floats(narrowest, min(m / 2, 1.5)))
     a = draw(st.floats(-w, min(m - 2 * w, 2)))
-    return Logicle(T=draw(st.floats(1000, 1e7)), W=w, M=m, A=a)
+    return kind(T=draw(st.floats(1000, 1e7)), W=w, M=m, A=a)
 
 
+mirrored = st.one_of(curved(Logicle, 0), curved(Hyperlog, 1e-6))
 arcsinhs = st.builds(Arcsinh, T=tops, M=st.floats(2, 6), A=st.floats(0, 2))
 linears = st.builds(Linear, T=tops, A=st.floats(0, 1))
 logs = st.builds(Log, T=tops, M=st.floats(1, 8))
-signed = st.one_of(logicles(), arcsinhs, linears)
+signed = st.one_of(mirrored, arcsinhs, linears)
 transforms = st.one_of(signed, logs)
 
 
@@ -68,15 +70,15 @@ def test_text_can_be_read_back(transform: Transform):
     assert parse_transform(str(transform)) == transform
 
 
-@given(transform=st.one_of(logicles(), arcsinhs, logs, linears))
+@given(transform=transforms)
 def test_top_of_the_scale_is_shown_at_one(transform: Transform):
-    """Gating-ML 2.0 defines all four such that T is shown at 1."""
+    """Gating-ML 2.0 defines all five such that T is shown at 1."""
     assert float(transform(transform.T)) == pytest.approx(1, abs=1e-12)
 
 
-@given(transform=logicles(), x=numbers)
-def test_logicle_is_symmetric_around_zero(transform: Logicle, x: float):
-    """Moore and Parks define the scale below zero as the mirror image of that above."""
+@given(transform=mirrored, x=numbers)
+def test_below_zero_is_the_mirror_image(transform: Transform, x: float):
+    """Moore and Parks define the logicle below zero as the mirror image of that above, Gating-ML the hyperlog."""
     zero = float(transform(0.0))
 
     assert float(transform(x)) - zero == pytest.approx(zero - float(transform(-x)), abs=1e-14)
@@ -86,7 +88,10 @@ def test_round_trip_over_the_whole_range():
     """The error budget: 1e-9 of the value (of 1, below 1), from noise to a million, for any W."""
     x = np.concatenate([-np.geomspace(1e6, 1e-6, 20_001), [0], np.geomspace(1e-6, 1e6, 20_001)])
 
-    for transform in (Logicle(), Logicle(W=0), Logicle(W=1.5), Logicle(W=2.25), Logicle(W=1, M=4, A=0.5)):
+    for transform in (
+        *(Logicle(), Logicle(W=0), Logicle(W=1.5), Logicle(W=2.25), Logicle(W=1, M=4, A=0.5)),
+        *(Hyperlog(), Hyperlog(W=1e-6), Hyperlog(W=1.5), Hyperlog(W=2.25), Hyperlog(W=1, M=4, A=0.5)),
+    ):
         back = transform.inverse(transform(x))
 
         assert np.max(np.abs(back - x) / np.maximum(np.abs(x), 1)) < 1e-9, transform
@@ -102,16 +107,30 @@ def test_round_trip_over_the_whole_range():
         Logicle(W=1, A=-1),
         Logicle(T=4_194_304, W=1.2, M=5.5, A=0.7),
         Logicle(T=1024, W=0.1),
+        Hyperlog(),
+        Hyperlog(W=0.01),
+        Hyperlog(W=2.25),
+        Hyperlog(T=10_000, W=1, M=4, A=0.5),
+        Hyperlog(W=1, A=-1),
+        Hyperlog(W=0.5, A=3.5),
+        Hyperlog(T=4_194_304, W=1.2, M=5.5, A=0.7),
+        Hyperlog(T=1024, W=0.1),
     ],
     ids=str,
 )
-def test_logicle_equals_the_reference_implementation(transform: Logicle):
+def test_scale_equals_the_reference_implementation(transform: Logicle | Hyperlog):
     """The C code published with the definition, as flowutils compiles it, is what FlowKit computes."""
     reference = pytest.importorskip("flowutils").transforms
     x = np.concatenate([-np.geomspace(1e6, 1e-3, 5001), [0], np.geomspace(1e-3, 1e6, 5001)])
     letters = {"t": transform.T, "w": transform.W, "m": transform.M, "a": transform.A}
 
-    np.testing.assert_allclose(transform(x), reference.logicle(x, None, **letters), rtol=0, atol=1e-14)
+    name = type(transform).__name__.casefold()
+
+    shown = transform(x)
+
+    np.testing.assert_allclose(shown, getattr(reference, name)(x, None, **letters), rtol=0, atol=1e-14)
+    theirs = getattr(reference, f"{name}_inverse")(shown, None, **letters)
+    np.testing.assert_allclose(transform.inverse(shown), theirs, rtol=1e-12, atol=1e-10)
 
 
 def test_logicle_by_hand():
@@ -133,6 +152,34 @@ def test_logicle_satisfies_its_definition():
     assert right / step == pytest.approx(float(transform.inverse(zero + step / 10)) * 10 / step, rel=1e-5)
 
 
+def test_hyperlog_is_that_of_gating_ml():
+    """The formulas of Gating-ML 2.0, written out: EH(y) = a exp(b y) + c y - f above the display value of zero."""
+    top, width, decades, negative = 10_000, 1, 4.5, 0.5
+    w, x2 = width / (decades + negative), negative / (decades + negative)
+    x1, x0, b = x2 + w, x2 + 2 * w, (decades + negative) * math.log(10)
+    ca = math.exp(b * x0) / w
+    fa = math.exp(b * x1) + ca * x1
+    a = top / (math.exp(b) + ca - fa)
+    y = np.array([0.3, 0.31, 0.5, 0.7, 1, 1.2])
+
+    linear = a * np.exp(b * y) + ca * a * y - fa * a
+
+    transform = Hyperlog(T=top, W=width, M=decades, A=negative)
+    assert transform.inverse(y) == pytest.approx(linear, rel=1e-13, abs=1e-11)
+    assert transform(linear) == pytest.approx(y, abs=1e-15)
+
+
+@pytest.mark.parametrize("decades", [1e-6, 1, 4.5, 30, 100, 300])
+def test_hyperlog_is_solved_to_rounding_whatever_its_parameters(decades: float):
+    """The number of steps is fixed, so it must suffice for the worst of scales; three leave 2e-14 at 300 decades."""
+    for width in decades * np.array([1e-200, 1e-9, 0.01, 0.1, 0.3, 0.5]):
+        for negative in (-width, decades - 2 * width):
+            transform = Hyperlog(W=width, M=decades, A=negative)
+            y = np.linspace(float(transform(0.0)), 1, 2001)
+
+            assert np.max(np.abs(transform(transform.inverse(y)) - y)) < 1e-15, transform
+
+
 def test_arcsinh_and_log_are_those_of_gating_ml():
     """The two formulas of Gating-ML 2.0, written out."""
     assert Arcsinh(T=10_000, M=4, A=1)(123.0) == pytest.approx(
@@ -142,7 +189,7 @@ def test_arcsinh_and_log_are_those_of_gating_ml():
     assert Linear(T=10_000, A=500)(123.0) == pytest.approx(623 / 10_500, abs=1e-15)
 
 
-@pytest.mark.parametrize("transform", [Linear(), Log(), Arcsinh(), Logicle()], ids=str)
+@pytest.mark.parametrize("transform", [Linear(), Log(), Arcsinh(), Logicle(), Hyperlog(), Hyperlog(W=5e-324)], ids=str)
 def test_values_that_are_not_finite_stay_recognisable(transform: Transform):
     """A NaN must not come out as a number, and an overflow not as a NaN: gates rely on both."""
     shown = transform([np.nan, np.inf, 1e308])
@@ -158,15 +205,16 @@ def test_log_shows_zero_and_less_below_everything():
     assert Log().inverse(-np.inf) == 0
 
 
-def test_display_value_depends_on_the_event_alone():
+@pytest.mark.parametrize("transform", [Logicle(), Hyperlog()], ids=str)
+def test_display_value_depends_on_the_event_alone(transform: Transform):
     """Shuffled events must give the same populations, to the last bit, wherever a block ends."""
     rng = np.random.default_rng(7)
     x = rng.normal(0, 5000, 3 * BLOCK + 17)
     order = rng.permutation(x.size)
-    shown = Logicle()(x)
+    shown = transform(x)
 
-    assert np.array_equal(Logicle()(x[order]), shown[order])
-    assert np.array_equal(Logicle()(x[5:12]), shown[5:12])
+    assert np.array_equal(transform(x[order]), shown[order])
+    assert np.array_equal(transform(x[5:12]), shown[5:12])
 
 
 def test_shape_is_kept():
@@ -197,6 +245,11 @@ def test_integers_are_taken_as_numbers():
         (lambda: Logicle(W=-0.1), "W=-0.1 defines no scale"),
         (lambda: Logicle(A=-0.6), r"A=-0.6 defines no scale; A is -W to M - 2W \(-0.5 to 3.5\)"),
         (lambda: Logicle(M=1000), "M=1000 defines no scale"),
+        (lambda: Hyperlog(W=0), "W=0 defines no scale; W is above 0, at most M/2"),
+        (lambda: Hyperlog(W=2.3), "W=2.3 defines no scale; W is above 0, at most M/2"),
+        (lambda: Hyperlog(A=-0.6), r"A=-0.6 defines no scale; A is -W to M - 2W \(-0.5 to 3.5\)"),
+        (lambda: Hyperlog(A=3.6), "A=3.6 defines no scale"),
+        (lambda: Hyperlog(T=-1), "T=-1, the top of the scale, must be above 0"),
         (lambda: Logicle(T=math.nan), "T=nan is not a finite number"),
         (lambda: Logicle(W="wide"), "W='wide' is not a finite number"),
     ],
@@ -216,6 +269,7 @@ def test_parameters_that_define_no_scale_are_refused(make, message):
         (" Logicle( w = 0.8 ) ", Logicle(W=0.8)),
         ("arcsinh(T=262144, M=4.5, A=0)", Arcsinh()),
         ("log(T=1e4,M=4)", Log(T=10_000, M=4)),
+        ("HyperLog(W=1)", Hyperlog(W=1)),
     ],
 )
 def test_short_forms(text: str, transform: Transform):
