@@ -140,8 +140,10 @@ def test_the_committed_template_is_the_default_one():
 
 def test_each_dot_walks_back_to_events(results):
     """cohort.csv to subsets.csv to populations.csv to gates.csv to the file: one patient, every step."""
-    cohort = pd.read_csv(results / "cohort.csv").dropna(subset=SUBSETS).iloc[0]
-    row = pd.read_csv(results / "subsets.csv").query("patient_id == @cohort.patient_id and subset == 'naive'").iloc[0]
+    exact = {"float_precision": "round_trip"}
+    cohort = pd.read_csv(results / "cohort.csv", **exact).dropna(subset=SUBSETS).iloc[0]
+    subsets = pd.read_csv(results / "subsets.csv", **exact)
+    row = subsets.query("patient_id == @cohort.patient_id and subset == 'naive'").iloc[0]
     with (results / "populations.csv").open(newline="") as stream:
         counts = {r["population"]: r for r in csv.DictReader(stream) if r["sample_id"] == row["sample_id"]}
 
