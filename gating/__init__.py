@@ -30,6 +30,7 @@ from gating.compensation import (
 from gating.errors import (
     ChannelError,
     CompensationError,
+    ExchangeError,
     FCSError,
     GateError,
     GatingError,
@@ -76,6 +77,7 @@ __all__ = [
     "ControlValues",
     "Controls",
     "EllipseGate",
+    "ExchangeError",
     "FCSError",
     "FCSMetadata",
     "Gate",

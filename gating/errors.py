@@ -10,7 +10,8 @@
     ├── TransformError (ValueError)         parameters that define no scale
     ├── GateError (ValueError)              a shape that cannot be
     ├── ThresholdError (ValueError)         the data do not say where to cut
-    └── TemplateError (ValueError)          every fault of a gating template at once
+    ├── TemplateError (ValueError)          every fault of a gating template at once
+    └── ExchangeError (ValueError)          another program has no counterpart, or cannot be used here
 
 Every message reads ``where: what is wrong, with the value found; what would be right.``
 """
@@ -21,6 +22,7 @@ from difflib import get_close_matches
 __all__ = [
     "ChannelError",
     "CompensationError",
+    "ExchangeError",
     "FCSError",
     "GateError",
     "GatingError",
@@ -74,6 +76,10 @@ class TemplateError(GatingError, ValueError):
         self.where = where
         self.faults = tuple(faults)
         super().__init__("\n".join(f"{where}: {fault}" for fault in self.faults))
+
+
+class ExchangeError(GatingError, ValueError):
+    """Something has no counterpart in another program, or that program cannot be used here."""
 
 
 def missing(kind: str, wanted: str, known: Iterable[str], where: str) -> str:
