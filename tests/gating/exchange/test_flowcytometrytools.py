@@ -190,6 +190,8 @@ def test_a_sample_goes_there_and_comes_back(shared, fct):
     assert back.channels == sample.channels
     assert back.compensation == sample.compensation
     assert back.keywords["$CYT"] == sample.keywords["$CYT"]
+    there.data.iloc[0, 0] += 1
+    assert there.data.iloc[0, 0] == sample.events[0, 0] + 1
 
 
 @installed
