@@ -28,7 +28,7 @@ def test_metadata_does_not_read_data(make, monkeypatch):
     """A folder of 60 MB files is surveyed in a second."""
     monkeypatch.setattr(reader, "read_events", lambda *_: pytest.fail("DATA was read"))
 
-    read_fcs_metadata(make())
+    assert read_fcs_metadata(make()).n_events == 3
 
 
 def test_a_name_may_be_given(make):
