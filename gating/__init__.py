@@ -40,7 +40,17 @@ from gating.errors import (
     UnsupportedFCSError,
     missing,
 )
-from gating.fcs import FCSMetadata, read_fcs, read_fcs_metadata, write_fcs
+from gating.fcs import (
+    ON_REQUEST,
+    REPAIRS,
+    FCSFile,
+    FCSMetadata,
+    Repair,
+    open_fcs,
+    read_fcs,
+    read_fcs_metadata,
+    write_fcs,
+)
 from gating.gates import (
     BooleanGate,
     EllipseGate,
@@ -68,6 +78,8 @@ from gating.thresholds import ControlValues, Threshold
 from gating.transforms import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform, estimate_logicle, parse_transform
 
 __all__ = [
+    "ON_REQUEST",
+    "REPAIRS",
     "ROOT",
     "Arcsinh",
     "BooleanGate",
@@ -79,6 +91,7 @@ __all__ = [
     "EllipseGate",
     "ExchangeError",
     "FCSError",
+    "FCSFile",
     "FCSMetadata",
     "Gate",
     "GateError",
@@ -95,6 +108,7 @@ __all__ = [
     "RangeGate",
     "RatioGate",
     "RectangleGate",
+    "Repair",
     "Row",
     "Sample",
     "Spillover",
@@ -115,6 +129,7 @@ __all__ = [
     "marker_in",
     "missing",
     "needed_controls",
+    "open_fcs",
     "parse_spillover",
     "parse_template",
     "parse_transform",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gating import GatedSample, Sample, Spillover
+from gating import GatedSample, Repair, Sample, Spillover
 from phenotype.frequencies import CountLimits
 
 __all__ = [
@@ -48,9 +48,12 @@ class Finding:
 
 
 def file_findings(sample_id: str, sample: Sample) -> Iterator[Finding]:
-    """Repeat what the reader found odd but usable."""
+    """Repeat what the reader found odd but usable, and what it put right, under the rule that allowed it."""
     for warning in sample.warnings:
-        yield Finding(sample_id, "file", None, None, "warning", warning)
+        if isinstance(warning, Repair):
+            yield Finding(sample_id, "repair", None, None, "warning", f"{warning.rule}: {warning}")
+        else:
+            yield Finding(sample_id, "file", None, None, "warning", warning)
 
 
 def check_acquisition(sample_id: str, sample: Sample) -> Iterator[Finding]:

@@ -1,21 +1,22 @@
 """The layout of DATA: where its events are, and how each column is decoded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gating.errors import FCSError, UnsupportedFCSError
 from gating.fcs.columns import Column, parse_columns
+from gating.fcs.datasets import Dataset
 from gating.fcs.extent import find_data
-from gating.fcs.text import Header, whole_number
+from gating.fcs.repairs import REPAIRS, Repair
 
 __all__ = ["Layout", "parse_layout"]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything needed to read events: ``n_events`` rows of ``row_bytes`` from byte ``begin`` on."""
+    """Everything needed to read events: ``n_events`` rows of ``row_bytes`` from byte ``begin`` of the file on."""
 
     begin: int
     n_events: int
@@ -34,51 +35,41 @@ class Layout:
         return np.dtype(
             {
                 "names": [str(i) for i in range(len(self.columns))],
-                "formats": [column.dtype for column in self.columns],
+                "formats": [column.stored.dtype for column in self.columns],
                 "offsets": [column.offset for column in self.columns],
                 "itemsize": self.row_bytes,
             }
         )
 
 
-def parse_layout(header: Header, keywords: Mapping[str, str], file_size: int, where: str) -> Layout:
-    """Return the layout of DATA from HEADER, TEXT and the size of the file.
+def parse_layout(dataset: Dataset, where: str, allowed: Collection[str] = REPAIRS) -> Layout:
+    """Return the layout of DATA from HEADER, TEXT and the size of the dataset.
 
     Raises
     ------
     UnsupportedFCSError
-        If the file is sound, but holds histograms, a second dataset, or numbers that are not read yet.
+        If the dataset is sound, but holds histograms, or numbers that are not read.
     FCSError
-        If keywords are missing, or contradict each other or the size of the file.
+        If keywords are missing, or contradict each other or the size of the dataset.
     """
-    warnings = _mode_warnings(keywords, where)
-    _check_single(keywords, where)
-    columns = parse_columns(keywords, where)
-    row_bytes = sum(column.dtype.itemsize for column in columns)
-    extent = find_data(header, keywords, row_bytes, file_size, where)
+    header, keywords = dataset.header, dataset.text.keywords
+    warnings = _mode_warnings(keywords, header.version, where)
+    columns = parse_columns(keywords, header.version, where)
+    row_bytes = sum(column.stored.width for column in columns)
+    extent = find_data(header, keywords, row_bytes, dataset.size, where, allowed)
     warnings += extent.warnings + _column_warnings(columns) + _unused_names(keywords, len(columns))
-    return Layout(extent.begin, extent.n_events, row_bytes, columns, warnings)
+    return Layout(dataset.begin + extent.begin, extent.n_events, row_bytes, columns, warnings)
 
 
-def _mode_warnings(keywords: Mapping[str, str], where: str) -> tuple[str, ...]:
-    """Refuse histograms; warn where the file does not say that it holds a list of events."""
+def _mode_warnings(keywords: Mapping[str, str], version: str, where: str) -> tuple[str, ...]:
+    """Refuse histograms; warn where the file does not say that it holds a list of events, as only FCS 3.2 need not."""
     mode = keywords.get("$MODE", "").strip().upper()
     if mode in {"C", "H", "U"}:
         raise UnsupportedFCSError(f"{where}: $MODE is {mode}, a histogram; lists of events (L) can be read.")
     if mode not in {"L", ""}:
         raise FCSError(f"{where}: $MODE is {mode[:40]!r}; it must be L, a list of events.")
-    return () if mode else ("$MODE is missing; DATA is taken as a list of events.",)
-
-
-def _check_single(keywords: Mapping[str, str], where: str) -> None:
-    """Refuse files with more than one dataset: which is meant must be said."""
-    if keywords.get("$NEXTDATA", "").strip(" \0") in {"", "0"}:
-        return
-    following = whole_number(keywords, "$NEXTDATA", where, "the byte where the next dataset begins, or 0")
-    if following:
-        raise UnsupportedFCSError(
-            f"{where}: $NEXTDATA says that a second dataset begins at byte {following}; files with one can be read."
-        )
+    missing = Repair("mode", "$MODE is missing; DATA is taken as a list of events.")
+    return () if mode or version == "FCS3.2" else (missing,)
 
 
 def _column_warnings(columns: Iterable[Column]) -> tuple[str, ...]:
@@ -87,7 +78,13 @@ def _column_warnings(columns: Iterable[Column]) -> tuple[str, ...]:
     for column in columns:
         for oddity in column.oddities:
             names.setdefault(oddity, []).append(column.channel.name)
-    return tuple(f"{oddity}: {', '.join(channels)}." for oddity, channels in names.items())
+    return tuple(_with_names(oddity, ", ".join(channels)) for oddity, channels in names.items())
+
+
+def _with_names(oddity: str, names: str) -> str:
+    """Return a sentence of an oddity and the channels it is true of; a repair stays one."""
+    sentence = f"{oddity}: {names}."
+    return Repair(oddity.rule, sentence) if isinstance(oddity, Repair) else sentence
 
 
 def _unused_names(keywords: Mapping[str, str], count: int) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
 
@@ -13,22 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.errors import FCSError
-from gating.fcs.data import read_events
+from gating.fcs.checksum import checksum_warnings
+from gating.fcs.columns import Column
+from gating.fcs.data import decode_blocks, read_events
+from gating.fcs.datasets import Dataset, choose_dataset, read_datasets
 from gating.fcs.layout import Layout, parse_layout
-from gating.fcs.text import (
-    HEADER_BYTES,
-    Header,
-    Segment,
-    Text,
-    merge_texts,
-    parse_header,
-    parse_text,
-    whole_number,
-    without_shared_byte,
-)
-from gating.sample import Channel, Sample
+from gating.fcs.repairs import REPAIRS, check_rules, refuse_other_repairs
+from gating.sample import NO_ALIASES, Channel, Sample, find_channel
 
-__all__ = ["FCSMetadata", "read_fcs", "read_fcs_metadata"]
+__all__ = ["FCSFile", "FCSMetadata", "open_fcs", "read_fcs", "read_fcs_metadata"]
 
 TRAILING_BYTES = 65_536
 """How far behind DATA a second dataset is looked for."""
@@ -46,16 +39,83 @@ class FCSMetadata:
     channels: tuple[Channel, ...]
     n_events: int
     warnings: tuple[str, ...] = ()
-    """What was odd but usable, each a full sentence."""
+    """What was odd but usable, each a full sentence; a :class:`gating.Repair` where something was put right."""
+    dataset: int = 1
+    """Which dataset of the file this is, counted from 1."""
 
 
-def read_fcs(path: Path | str, *, name: str | None = None) -> Sample:
+@dataclass(frozen=True, slots=True, eq=False)
+class FCSFile:
+    """An open FCS file: what it says of itself, and its events, all or a block at a time."""
+
+    metadata: FCSMetadata
+    layout: Layout
+    dataset: Dataset
+    repairs: Collection[str] = field(default=REPAIRS)
+
+    def columns(self, channels: Sequence[str] | None = None) -> tuple[int, ...]:
+        """Return the columns of channels, each named by $PnN or marker; all by default.
+
+        Raises
+        ------
+        ChannelError
+            If a name fits no channel, or more than one.
+        """
+        known, where = self.metadata.channels, self.metadata.name
+        if channels is None:
+            return tuple(range(len(known)))
+        return tuple(find_channel(known, wanted, NO_ALIASES, where) for wanted in channels)
+
+    def read(self, channels: Sequence[str] | None = None) -> Sample:
+        """Return the events in some channels, or all, as :func:`read_fcs` does.
+
+        Raises
+        ------
+        FCSError, ChannelError
+            As :func:`read_fcs`.
+        """
+        where, columns = self.metadata.name, self.columns(channels)
+        events, odd_values = read_events(self.dataset.file, self.layout, columns, where)
+        odd_values += checksum_warnings(self.dataset, self.layout, where)
+        refuse_other_repairs(odd_values, self.repairs, where)
+        ranged = _ranged([self.layout.columns[i] for i in columns], events)
+        return Sample(where, ranged, events, self.metadata.keywords, warnings=self.metadata.warnings + odd_values)
+
+    def blocks(self, channels: Sequence[str] | None = None) -> Iterator[NDArray[np.float64]]:
+        """Yield the events a block at a time, in memory that does not depend on the length of the file.
+
+        Parameters
+        ----------
+        channels
+            $PnN or markers; only these columns are decoded.
+
+        Yields
+        ------
+        (k, d) float64
+            Linear, in Fortran order, valid until the next is asked for. Values that are not finite are as they stand.
+
+        Raises
+        ------
+        FCSError, ChannelError
+            If the file ends early; if a name fits no channel, or more than one.
+        """
+        yield from decode_blocks(self.dataset.file, self.layout, self.columns(channels), self.metadata.name)
+
+
+def read_fcs(
+    path: Path | str,
+    *,
+    name: str | None = None,
+    dataset: int | str | None = None,
+    channels: Sequence[str] | None = None,
+    repairs: Collection[str] = REPAIRS,
+) -> Sample:
     """Return the events of an FCS file on the linear scale, with its channels and keywords.
 
-    FCS 2.0, 3.0 and 3.1; list mode; floating point, or integers of 8, 16 and 32 bits, also of several widths
-    in one file; either byte order. Values are scaled by $PnE (integers only) and divided by $PnG, as
-    :mod:`gating.fcs.columns` says. What is odd and has one reading is read, with a warning; what has two is
-    refused.
+    FCS 2.0, 3.0, 3.1 and 3.2; list mode; floating point, or integers of 8 to 64 bits, also of several types and
+    widths in one file; either byte order, and the two of PDP-11. Values are scaled by $PnE (integers only) and
+    divided by $PnG, as :mod:`gating.fcs.columns` says. What is odd and has one reading is read, with a warning; what
+    has two is refused.
 
     Parameters
     ----------
@@ -63,62 +123,98 @@ def read_fcs(path: Path | str, *, name: str | None = None) -> Sample:
         A regular file, or a link to one.
     name
         What the sample is called, and what messages begin with; the file's name by default.
+    dataset
+        Number, counted from 1, or name; needed where the file holds more than one.
+    channels
+        $PnN or markers of the columns to read, all by default.
+    repairs
+        The rules of :mod:`gating.fcs.repairs` that may be applied; ``()`` for none.
 
     Returns
     -------
     Sample
         Events of shape (n, p), float64, not compensated. A channel whose $PnR is unusable ranges up to its
-        largest value.
+        largest value. Events with a NaN or an infinity, if at most 1 %, are left out.
 
     Raises
     ------
     UnsupportedFCSError
         If the file may be sound, but is of a kind that is not read: another version, histograms, numbers as
-        text, integers of other widths, a mixed byte order, more than one dataset.
+        text, integers of a width that is no whole number of bytes, a mixed byte order.
     FCSError
-        If the file cannot be opened, is no FCS file, is cut short, or contradicts itself.
+        If the file cannot be opened, is no FCS file, is cut short, contradicts itself, holds several datasets of which
+        none was chosen, or needs a repair that is not allowed.
+    ChannelError
+        If one of ``channels`` is not in the file, or more than one could be meant.
+    ValueError
+        If ``repairs`` names a rule that does not exist.
 
     References
     ----------
-    .. [1] Spidlen J et al. Data File Standard for Flow Cytometry, version FCS 3.1. Cytometry A 2010;77:97-100.
-    .. [2] Seamer LC et al. Proposed new data file standard for flow cytometry, version FCS 3.0.
+    .. [1] Spidlen J et al. Data File Standard for Flow Cytometry, version FCS 3.2. Cytometry A 2021;99:100-102.
+    .. [2] Spidlen J et al. Data File Standard for Flow Cytometry, version FCS 3.1. Cytometry A 2010;77:97-100.
+    .. [3] Seamer LC et al. Proposed new data file standard for flow cytometry, version FCS 3.0.
        Cytometry 1997;28:118-122.
-    .. [3] Dean PN et al. Data file standard for flow cytometry. Cytometry 1990;11:323-332.
+    .. [4] Dean PN et al. Data file standard for flow cytometry. Cytometry 1990;11:323-332.
     """
-    path = Path(path)
-    where = name or path.name
-    with _opened(path, where) as file:
-        before = os.fstat(file.fileno())
-        metadata, layout = _read_metadata(file, where)
-        events, odd_values = read_events(file, layout, where)
-        after = os.fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FCSError(f"{where}: the file was changed while it was read; wait until it is complete.")
-    channels = _ranged(metadata.channels, layout, events)
-    return Sample(where, channels, events, metadata.keywords, warnings=metadata.warnings + odd_values)
+    with open_fcs(path, name=name, dataset=dataset, repairs=repairs) as file:
+        return file.read(channels)
 
 
-def read_fcs_metadata(path: Path | str, *, name: str | None = None) -> FCSMetadata:
+def read_fcs_metadata(
+    path: Path | str, *, name: str | None = None, dataset: int | str | None = None, repairs: Collection[str] = REPAIRS
+) -> FCSMetadata:
     """Return what an FCS file says of itself; its DATA is not read.
 
     That DATA is in the file, and of the size that $TOT demands, is made sure of all the same.
 
     Parameters
     ----------
-    path
-        A regular file, or a link to one.
-    name
-        What messages begin with; the file's name by default.
+    path, name, dataset, repairs
+        As for :func:`read_fcs`.
 
     Raises
     ------
-    UnsupportedFCSError, FCSError
+    UnsupportedFCSError, FCSError, ValueError
         As :func:`read_fcs`.
     """
-    path = Path(path)
+    with open_fcs(path, name=name, dataset=dataset, repairs=repairs) as file:
+        return file.metadata
+
+
+@contextmanager
+def open_fcs(
+    path: Path | str, *, name: str | None = None, dataset: int | str | None = None, repairs: Collection[str] = REPAIRS
+) -> Iterator[FCSFile]:
+    """Open an FCS file to read its events piecemeal: ``with open_fcs(path) as file``.
+
+    Parameters
+    ----------
+    path, name, dataset, repairs
+        As for :func:`read_fcs`.
+
+    Raises
+    ------
+    UnsupportedFCSError, FCSError, ValueError
+        As :func:`read_fcs`; on leaving, if the file was changed meanwhile.
+    """
+    path, allowed = Path(path), check_rules(repairs)
     where = name or path.name
     with _opened(path, where) as file:
-        return _read_metadata(file, where)[0]
+        before = os.fstat(file.fileno())
+        chosen = choose_dataset(read_datasets(file, where), dataset, path.suffix, where)
+        layout = parse_layout(chosen, where, allowed)
+        warnings = chosen.header.warnings + chosen.text.warnings + chosen.warnings + layout.warnings
+        warnings += _trailing_dataset(chosen, layout)
+        refuse_other_repairs(warnings, allowed, where)
+        channels = tuple(column.channel for column in layout.columns)
+        metadata = FCSMetadata(
+            where, chosen.header.version, chosen.text.keywords, channels, layout.n_events, warnings, chosen.number
+        )
+        yield FCSFile(metadata, layout, chosen, allowed)
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise FCSError(f"{where}: the file was changed while it was read; wait until it is complete.")
 
 
 @contextmanager
@@ -135,62 +231,21 @@ def _opened(path: Path, where: str) -> Iterator[BufferedReader]:
         raise FCSError(f"{where}: cannot be read: {error.strerror or error}.") from error
 
 
-def _read_metadata(file: BufferedReader, where: str) -> tuple[FCSMetadata, Layout]:
-    """Read HEADER and TEXT, and check the extent of DATA."""
-    size = os.fstat(file.fileno()).st_size
-    header = parse_header(_read_segment(file, Segment(0, HEADER_BYTES - 1)), where)
-    _check_in_file("TEXT", header.text, size, where)
-    header, raw = without_shared_byte(header, _read_segment(file, header.text))
-    text = _read_supplement(file, header, parse_text(raw, where), size, where)
-    layout = parse_layout(header, text.keywords, size, where)
-    warnings = header.warnings + text.warnings + layout.warnings + _trailing_dataset(file, layout)
-    channels = tuple(column.channel for column in layout.columns)
-    return FCSMetadata(where, header.version, text.keywords, channels, layout.n_events, warnings), layout
-
-
-def _read_supplement(file: BufferedReader, header: Header, primary: Text, size: int, where: str) -> Text:
-    """Return the primary TEXT, with the supplemental one added if there is any."""
-    begin, end = (
-        whole_number(primary.keywords, keyword, where, "a byte offset")
-        if primary.keywords.get(keyword, "").strip()
-        else 0
-        for keyword in ("$BEGINSTEXT", "$ENDSTEXT")
-    )
-    segment = Segment(begin, end)
-    if not begin or segment.size < 2 or segment == header.text:
-        return primary
-    _check_in_file("the supplemental TEXT", segment, size, where)
-    return merge_texts(primary, parse_text(_read_segment(file, segment), where, primary.delimiter), where)
-
-
-def _check_in_file(what: str, segment: Segment, size: int, where: str) -> None:
-    """Refuse a segment that the file is too short for."""
-    if segment.end >= size:
-        raise FCSError(f"{where}: {what} is {segment}, the file has {size} bytes; it is cut short or no FCS file.")
-
-
-def _read_segment(file: BufferedReader, segment: Segment) -> bytes:
-    """Read the bytes of a segment, fewer if the file ends in it."""
-    file.seek(segment.begin)
-    return file.read(segment.size)
-
-
-def _trailing_dataset(file: BufferedReader, layout: Layout) -> tuple[str, ...]:
+def _trailing_dataset(dataset: Dataset, layout: Layout) -> tuple[str, ...]:
     """Say that an FCS file was appended to this one, which $NEXTDATA does not tell."""
     if not layout.n_events:
         return ()
-    file.seek(layout.end)
-    found = re.search(rb"FCS\d\.\d    ", file.read(TRAILING_BYTES))
+    dataset.file.seek(layout.end)
+    left = max(dataset.begin + dataset.size - layout.end, 0)
+    found = re.search(rb"FCS\d\.\d    ", dataset.file.read(min(TRAILING_BYTES, left)))
     if found is None:
         return ()
     return (f"Trailing FCS found at byte {layout.end + found.start()}, behind DATA; it is not read.",)
 
 
-def _ranged(channels: tuple[Channel, ...], layout: Layout, events: NDArray[np.float64]) -> tuple[Channel, ...]:
-    """Let the scale end at the largest value where $PnR is unusable."""
-    ranged = list(channels)
-    for i in (i for i, column in enumerate(layout.columns) if not column.has_range):
-        values = events[:, i]
-        largest = float(values.max(initial=0.0, where=np.isfinite(values)))
-        ranged[i] = replace(channels[i], range=largest or channels[i].range)
+def _ranged(columns: Sequence[Column], events: NDArray[np.float64]) -> tuple[Channel, ...]:
+    """Return the channels; where $PnR is unusable, the scale ends at the largest value."""
+    ranged = [column.channel for column in columns]
+    for i in (i for i, column in enumerate(columns) if not column.has_range):
+        ranged[i] = replace(ranged[i], range=float(events[:, i].max(initial=0.0)) or ranged[i].range)
     return tuple(ranged)

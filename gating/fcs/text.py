@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gating.errors import FCSError, UnsupportedFCSError
+from gating.fcs.repairs import Repair
 
 __all__ = [
     "HEADER_BYTES",
@@ -16,6 +17,7 @@ __all__ = [
     "Segment",
     "Text",
     "merge_texts",
+    "optional_number",
     "parse_header",
     "parse_text",
     "whole_number",
@@ -23,7 +25,7 @@ __all__ = [
 ]
 
 HEADER_BYTES = 58
-READ_VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1")
+READ_VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 NO_OFFSET = 99_999_999
 """FlowJo fills a HEADER field with nines where a number does not fit; the standard says 0."""
 
@@ -40,7 +42,7 @@ _OTHER_KINDS = {
 }
 _ESCAPED = "\ud800"
 """Stands for a doubled delimiter while TEXT is taken apart: no decoded text holds a lone surrogate."""
-_DECISIVE = re.compile(r"\$(PAR|TOT|MODE|DATATYPE|BYTEORD|BEGINDATA|ENDDATA|P\d+[BENRG])")
+_DECISIVE = re.compile(r"\$(PAR|TOT|MODE|DATATYPE|BYTEORD|BEGINDATA|ENDDATA|NEXTDATA|P\d+([BENRG]|DATATYPE))")
 """Keywords that decide what a number in DATA means and what it is called."""
 _PARAMETER = re.compile(r"\$P\d+[BENRGS]")
 
@@ -88,7 +90,7 @@ def parse_header(head: bytes, where: str) -> Header:
     Raises
     ------
     UnsupportedFCSError
-        If the version is not 2.0, 3.0 or 3.1.
+        If the version is not 2.0, 3.0, 3.1 or 3.2.
     FCSError
         If this is no FCS file, or HEADER is cut short or holds what is no number.
 
@@ -105,7 +107,8 @@ def parse_header(head: bytes, where: str) -> Header:
     if text.begin < HEADER_BYTES or text.size < 2:
         raise FCSError(f"{where}: HEADER puts TEXT at {text}; it must begin after HEADER, at byte 58 or later.")
     if NO_OFFSET in (data.begin, data.end):
-        warnings += ("HEADER gives 99999999 for DATA, which FlowJo writes for 0; the offsets in TEXT are used.",)
+        nines = "HEADER gives 99999999 for DATA, which FlowJo writes for 0; the offsets in TEXT are used."
+        warnings += (Repair("nines", nines),)
         return Header(version, text, None, warnings)
     return Header(version, text, data if data.end else None, warnings)
 
@@ -118,7 +121,9 @@ def without_shared_byte(header: Header, raw: bytes) -> tuple[Header, bytes]:
     if header.data is None or header.text.end != header.data.begin or raw[-1:] == raw[:1]:
         return header, raw
     end = header.text.end
-    warning = f"HEADER ends TEXT on byte {end}, where DATA begins; TEXT is read one byte shorter."
+    warning = Repair(
+        "shared-byte", f"HEADER ends TEXT on byte {end}, where DATA begins; TEXT is read one byte shorter."
+    )
     shorter = replace(header, text=Segment(header.text.begin, end - 1), warnings=(*header.warnings, warning))
     return shorter, raw[:-1]
 
@@ -136,7 +141,9 @@ def _version(head: bytes, where: str) -> tuple[str, tuple[str, ...]]:
         raise FCSError(f"{where}: not FCS (the version reads {written!r}); it would be like 'FCS3.1'.")
     if version not in READ_VERSIONS:
         raise UnsupportedFCSError(f"{where}: is version {version}; {', '.join(READ_VERSIONS)} can be read.")
-    return version, () if written == version else (f"The version is written {written!r}, read as {version}.",)
+    return version, () if written == version else (
+        Repair("version", f"The version is written {written!r}, read as {version}."),
+    )
 
 
 def _offset(head: bytes, at: int, where: str) -> int:
@@ -176,13 +183,14 @@ def parse_text(raw: bytes, where: str, delimiter: str = "") -> Text:
     text, warnings = _decode(raw, where)
     if delimiter and not text.startswith(delimiter):
         text = delimiter + text
-        warnings += ("The supplemental TEXT does not begin with the delimiter; it is read as if it did.",)
+        missing = "The supplemental TEXT does not begin with the delimiter; it is read as if it did."
+        warnings += (Repair("supplement", missing),)
     delimiter = text[:1]
     if not "\x01" <= delimiter <= "\x7e":
         raise FCSError(f"{where}: TEXT begins with {delimiter!r}; the delimiter is an ASCII character from 1 to 126.")
     pairs, empty = _with_empty_values(_pairs(text, delimiter, where), delimiter, where)
     if empty:
-        warnings += (f"TEXT has keywords without a value, kept as empty: {_listed(empty)}.",)
+        warnings += (Repair("empty-values", f"TEXT has keywords without a value, kept as empty: {_listed(empty)}."),)
     _check_aligned(pairs, where)
     keywords, repeated = _first_of_each(pairs, where)
     return Text(keywords, delimiter, warnings + repeated)
@@ -225,6 +233,17 @@ def whole_number(keywords: Mapping[str, str], keyword: str, where: str, meaning:
     return int(value)
 
 
+def optional_number(keywords: Mapping[str, str], keyword: str, where: str, meaning: str) -> int:
+    """Return the whole number of a keyword, 0 where it is missing or blank.
+
+    Raises
+    ------
+    FCSError
+        If it is anything else.
+    """
+    return whole_number(keywords, keyword, where, meaning) if keywords.get(keyword, "").strip(" \0") else 0
+
+
 def _decode(raw: bytes, where: str) -> tuple[str, tuple[str, ...]]:
     """Return TEXT as characters, without the padding after its last delimiter."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or _is_every_other_byte_zero(raw):
@@ -232,13 +251,13 @@ def _decode(raw: bytes, where: str) -> tuple[str, tuple[str, ...]]:
     warnings: tuple[str, ...] = ()
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
-        warnings += ("TEXT begins with a byte order mark, which was skipped.",)
+        warnings += (Repair("byte-order-mark", "TEXT begins with a byte order mark, which was skipped."),)
     padding = bytes({0, 9, 10, 13, 32} - set(raw[:1]))
     raw = raw.rstrip(padding)
     try:
         return raw.decode("utf-8"), warnings
     except UnicodeDecodeError:
-        return raw.decode("latin-1"), (*warnings, "TEXT is not UTF-8; it is read as Latin-1.")
+        return raw.decode("latin-1"), (*warnings, Repair("latin-1", "TEXT is not UTF-8; it is read as Latin-1."))
 
 
 def _is_every_other_byte_zero(raw: bytes) -> bool:
@@ -303,7 +322,8 @@ def _first_of_each(pairs: Iterable[tuple[str, str]], where: str) -> tuple[dict[s
                 f"how DATA is to be read must be said once."
             )
         repeated.append(keyword)
-    return keywords, (f"TEXT gives keywords twice, the first value is kept: {_listed(repeated)}.",) if repeated else ()
+    kept = Repair("repeated-keyword", f"TEXT gives keywords twice, the first value is kept: {_listed(repeated)}.")
+    return keywords, (kept,) if repeated else ()
 
 
 def _listed(names: list[str], limit: int = 5) -> str:

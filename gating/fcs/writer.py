@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.errors import FCSError, missing
-from gating.fcs.columns import FLOAT_BITS, INTEGER_BITS, MOST_DECADES
+from gating.fcs.columns import FLOAT_BITS, MOST_DECADES
 from gating.fcs.text import HEADER_BYTES
 from gating.sample import Channel, Sample
 
@@ -22,6 +22,7 @@ BLOCK = 16_384
 """Events encoded at a time."""
 LARGEST_OFFSET = 99_999_999
 """What eight characters of HEADER can hold."""
+WRITTEN_BITS = (8, 16, 32)
 VERSIONS = ("2.0", "3.0", "3.1")
 BYTE_ORDERS = ("<", ">")
 DELIMITERS = "/|\\\f\x1e!"
@@ -54,7 +55,7 @@ class _Format:
     @property
     def fault(self) -> str:
         """What about it is not FCS; empty if nothing is."""
-        widths = INTEGER_BITS if self.datatype == "I" else (FLOAT_BITS.get(self.datatype),)
+        widths = WRITTEN_BITS if self.datatype == "I" else (FLOAT_BITS.get(self.datatype),)
         if self.version not in VERSIONS or self.datatype not in "FDI" or self.byte_order not in BYTE_ORDERS:
             return (
                 f"version {self.version}, $DATATYPE {self.datatype}, byte order {self.byte_order!r} cannot be written"

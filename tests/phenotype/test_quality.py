@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gating import Channel, Sample, Spillover, declare_uncompensated, gate_sample, parse_template
+from gating import Channel, Repair, Sample, Spillover, declare_uncompensated, gate_sample, parse_template
 from phenotype.frequencies import CountLimits
 from phenotype.quality import (
     check_acquisition,
@@ -166,6 +166,17 @@ def test_what_the_reader_found_is_repeated():
     (finding,) = file_findings("pt01", sample)
 
     assert finding.message == "TEXT is not UTF-8"
+
+
+def test_a_repair_is_found_under_its_rule():
+    """What the reader put right is told apart from what it only noticed, in the table and in the report."""
+    sample = Sample("pt01.fcs", CHANNELS, np.zeros((1, 2)), warnings=(Repair("count", "$TOT is missing."), "Odd."))
+    found = list(file_findings("pt01", sample))
+
+    assert [(each.check, each.severity, each.message) for each in found] == [
+        ("repair", "warning", "count: $TOT is missing."),
+        ("file", "warning", "Odd."),
+    ]
 
 
 def test_of_three_batches_only_the_odd_one_is_flagged():

@@ -43,12 +43,11 @@ FILES = sorted(
 )
 """Real files of twelve kinds of cytometer, in the wheels of FlowCytometryTools and fcsparser."""
 REFUSED = {
-    "Cytek_xP5.fcs": "\\$P1B is 24",
-    "Guava Muse.fcs": "second dataset",
+    "Guava Muse.fcs": "holds 4 datasets \\(1 'YPD-Q_neg', 2 'Rhind_nucl'",
     "corrupted.fcs": "not FCS",
     "sample_header.fcs": "cut short: 0 of 20000 events",
 }
-CHANNEL_NUMBERS = {"Sample_Well_A02.fcs", "fcs1_cleaned.lmd"}
+CHANNEL_NUMBERS = {"Sample_Well_A02.fcs", "fcs1_cleaned.lmd", "Cytek_xP5.fcs"}
 """Files with $PnE or $PnG, which fcsparser reads and does not apply."""
 
 
@@ -156,17 +155,36 @@ def test_fcsparser_reads_the_same_events(file):
     theirs, sample = theirs.to_numpy(dtype=float), read_fcs(path)
 
     if path.name in CHANNEL_NUMBERS:
-        scaled = np.column_stack([on_scale(sample, i, column) for i, column in enumerate(theirs.T)])
+        scaled = scaled_by_hand(sample, theirs)
         assert not np.array_equal(sample.events, theirs)
         np.testing.assert_allclose(sample.events, scaled, rtol=1e-12)
     else:
         np.testing.assert_array_equal(sample.events, theirs)
 
 
+@installed
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_fcsparser_reads_the_same_events_of_each_dataset(number):
+    """A Guava file of four tubes; fcsparser counts from 0 and takes the first unless told otherwise."""
+    import fcsparser
+
+    path = SITE / "fcsparser" / "tests" / "data" / "FlowCytometers" / "GuavaMuse" / "Guava Muse.fcs"
+    meta, theirs = fcsparser.parse(str(path), data_set=number - 1)
+    sample = read_fcs(path, dataset=number)
+
+    assert sample.keywords["GTI$SAMPLEID"] == meta["GTI$SAMPLEID"]
+    np.testing.assert_allclose(sample.events, scaled_by_hand(sample, theirs.to_numpy(dtype=float)), rtol=1e-12)
+
+
+def scaled_by_hand(sample, numbers):
+    """Return (n, p) channel numbers on the scale of each column."""
+    return np.column_stack([on_scale(sample, i, column) for i, column in enumerate(numbers.T)])
+
+
 def on_scale(sample, i, numbers):
-    """Take channel numbers to the scale the standard gives them: ``f2 10**(f1 x / r)``, else ``x / gain``."""
+    """Take channel numbers to the scale the standard gives them: ``f2 10**(f1 x / r)`` if integers, or ``x / gain``."""
     decades, low = map(float, sample.keywords[f"$P{i + 1}E"].split(","))
-    if decades:
+    if decades and sample.keywords["$DATATYPE"] == "I":
         return (low or 1) * 10 ** (decades * numbers / float(sample.keywords[f"$P{i + 1}R"]))
     return numbers / float(sample.keywords.get(f"$P{i + 1}G", 1))
 

@@ -219,7 +219,7 @@ def test_integers_without_amplification_are_linear(integers):
         ({"$P2B": "16"}, r"\$P2B is 16 with \$DATATYPE F, which has 32 bits"),
         ({"$DATATYPE": None}, r"there is no \$DATATYPE in TEXT; it must be F, D or I"),
         ({"$DATATYPE": "X"}, r"\$DATATYPE is 'X'; it must be F, D or I"),
-        ({"$BYTEORD": None}, r"there is no \$BYTEORD in TEXT; 1,2,3,4 and 4,3,2,1 can be read"),
+        ({"$BYTEORD": None}, r"there is no \$BYTEORD in TEXT; 1,2,3,4, 4,3,2,1, 3,4,1,2 and 2,1,4,3 can be read"),
         ({"$BYTEORD": "little"}, r"\$BYTEORD is 'little'"),
         ({"$MODE": "X"}, r"\$MODE is 'X'; it must be L"),
         ({"$NEXTDATA": "soon"}, r"\$NEXTDATA is 'soon'; it must give the byte where the next dataset begins"),
@@ -240,11 +240,13 @@ def test_contradictions_are_refused(make, keywords, message):
         ({"$MODE": "H"}, r"\$MODE is H, a histogram; lists of events \(L\) can be read"),
         ({"$MODE": "C"}, r"\$MODE is C, a histogram"),
         ({"$MODE": "u"}, r"\$MODE is U, a histogram"),
-        ({"$BYTEORD": "3,4,1,2"}, r"\$BYTEORD is '3,4,1,2'; 1,2,3,4 and 4,3,2,1 can be read"),
-        ({"$DATATYPE": "I", "$P1B": "10"}, r"\$P1B is 10; integers of 8, 16 and 32 bits can be read"),
-        ({"$DATATYPE": "I", "$P2B": "24"}, r"\$P2B is 24; integers of 8, 16 and 32 bits can be read"),
-        ({"$DATATYPE": "I", "$P2B": "64"}, r"\$P2B is 64; integers"),
-        ({"$NEXTDATA": "600"}, r"\$NEXTDATA says that a second dataset begins at byte 600"),
+        ({"$BYTEORD": "1,3,2,4"}, r"\$BYTEORD is '1,3,2,4'; 1,2,3,4, 4,3,2,1, 3,4,1,2 and 2,1,4,3 can be read"),
+        ({"$DATATYPE": "I", "$P1B": "10"}, r"\$P1B is 10; integers of 8, 16, 24 and so on to 64 bits can be read"),
+        ({"$DATATYPE": "I", "$P2B": "72"}, r"\$P2B is 72; integers"),
+        (
+            {"$DATATYPE": "D", "$P1B": "64", "$P2B": "64", "$BYTEORD": "3,4,1,2"},
+            r"\$BYTEORD is 3,4,1,2 and \$P1B is 64",
+        ),
     ],
 )
 def test_sound_files_of_other_kinds_are_told_apart(make, keywords, message):
@@ -257,6 +259,80 @@ def test_sound_files_of_other_kinds_are_told_apart(make, keywords, message):
 def test_a_missing_mode_is_a_list_of_events(make):
     """FCS 3.2 dropped the keyword, as nobody writes anything else."""
     assert read_fcs(make({"$MODE": None})).warnings == ("$MODE is missing; DATA is taken as a list of events.",)
+    assert read_fcs(make({"$MODE": None}, version=b"FCS3.2    ")).warnings == ()
+
+
+def as_bytes(number, width, order):
+    """Return a whole number as it stands in a file whose bytes have this order."""
+    little = number.to_bytes(width, "little")
+    return bytes(little[significance - 1] for significance in order)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24, 32, 40, 48, 56, 64])
+@pytest.mark.parametrize("descending", [False, True])
+def test_integers_of_every_number_of_bytes(make, bits, descending):
+    """Cytek's xP5 writes 24 bits; the standard ends nowhere before 64."""
+    width = bits // 8
+    order = range(width, 0, -1) if descending else range(1, width + 1)
+    numbers = [0, 1, 2**bits - 1, 0x0123456789ABCDEF % 2**bits, 2 ** (bits - 1), 77]
+    data = b"".join(as_bytes(number, width, order) for number in numbers)
+    keywords = {
+        "$DATATYPE": "I",
+        "$P1B": str(bits),
+        "$P2B": str(bits),
+        "$BYTEORD": "4,3,2,1" if descending else "1,2,3,4",
+    }
+    sample = read_fcs(make({**keywords, "$P1R": str(2**bits), "$P2R": str(2**bits)}, data))
+
+    assert sample.events.ravel().tolist() == [float(number) for number in numbers]
+
+
+def test_rounding_of_integers_above_53_bits_is_said(make):
+    """A float of 64 bits cannot hold them; no detector needs them."""
+    data = np.array([[2**53 + 1, 5], [1, 5], [1, 5]], dtype="<u8").tobytes()
+    keywords = {"$DATATYPE": "I", "$P1B": "64", "$P2B": "64", "$P1R": str(2**64), "$P2R": str(2**64)}
+
+    assert read_fcs(make(keywords, data)).warnings == ("Values from 2**53 on are rounded: FSC-A.",)
+
+
+@pytest.mark.parametrize("order", [(3, 4, 1, 2), (2, 1, 4, 3)])
+def test_the_byte_orders_of_a_pdp_11(make, order):
+    """Words of 16 bits in one order, their bytes in the other; FCS 2.0 and 3.0 allow it."""
+    row = [(1, 70_000, 3), (255, 2**31 + 5, 65_000)]
+    words = (1, 2) if order[0] < order[1] else (2, 1)
+    data = b"".join(as_bytes(a, 1, (1,)) + as_bytes(b, 4, order) + as_bytes(c, 2, words) for a, b, c in row)
+    keywords = {"$DATATYPE": "I", "$BYTEORD": ",".join(map(str, order)), "$PAR": "3", "$TOT": "2", "$P3N": "Time"}
+    keywords |= {"$P1B": "8", "$P2B": "32", "$P3B": "16", "$P1R": "256", "$P2R": str(2**32), "$P3R": "65536"}
+
+    assert read_fcs(make({**keywords, "$P3E": "0,0"}, data)).events.tolist() == [list(map(float, each)) for each in row]
+
+
+def test_floating_point_in_the_order_of_a_pdp_11(make):
+    """The bytes of a float are moved like those of an integer."""
+    little = np.array([[1.5, -2e5], [3, 4], [5, 6]], dtype="<f4")
+    data = little.view("<u2").reshape(-1, 2)[:, ::-1].tobytes()
+
+    assert read_fcs(make({"$BYTEORD": "3,4,1,2"}, data)).events.tolist() == little.tolist()
+
+
+def test_columns_of_their_own_type(make):
+    """FCS 3.2: time as an integer among floats, which read as a float is 1e-42."""
+    row = np.dtype([("a", "<f4"), ("b", "<u4"), ("c", "<f8")])
+    stored = np.array([(1.5, 12, 1e-3), (-2.5, 4_000_000_000, 2e300)], dtype=row)
+    keywords = {"$PAR": "3", "$TOT": "2", "$P2DATATYPE": "I", "$P3DATATYPE": "D", "$P3N": "FL-A", "$P3B": "64"}
+    keywords |= {"$P2N": "Time", "$P2R": str(2**32), "$P3R": "262144", "$P3E": "0,0"}
+
+    assert read_fcs(make(keywords, stored.tobytes(), version=b"FCS3.2    ")).events.tolist() == [
+        [1.5, 12, 1e-3],
+        [-2.5, 4_000_000_000, 2e300],
+    ]
+
+
+def test_a_type_of_its_own_before_fcs_3_2_has_two_readings(make):
+    """Earlier readers ignore it, later ones do not: the file must say which it is."""
+    with pytest.raises(FCSError, match=r"\$P2DATATYPE is I and \$DATATYPE is F; only FCS 3\.2 .* this is FCS3\.1"):
+        read_fcs(make({"$P2DATATYPE": "I"}))
+    assert read_fcs(make({"$P2DATATYPE": "F"})).warnings == ()
 
 
 def test_a_name_that_par_does_not_count_is_recorded(make):
