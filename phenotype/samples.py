@@ -21,7 +21,7 @@ ROLES = ("product", "monitoring", "fmo", "unstained", "single_stain", "untransdu
 _OF_PATIENTS = {"product": "product", "monitoring": "monitoring sample"}
 _OF_MARKERS = ("fmo", "single_stain")
 _REQUIRED = ("file", "patient_id", "role")
-_COLUMNS = (*_REQUIRED, "day", "batch", "marker", "sample_id")
+_COLUMNS = (*_REQUIRED, "dataset", "day", "batch", "marker", "sample_id")
 _LONGEST_ID = 150
 """Characters; with a folder and an ending, still a file name on every system."""
 
@@ -47,6 +47,13 @@ class SampleRow:
     """For ``fmo`` and ``single_stain``: the marker left out, or alone."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """The sheet's other columns, as typed."""
+    dataset: str = ""
+    """Number or name of the dataset, where the file holds several."""
+
+    @property
+    def tube(self) -> str:
+        """What tables and messages call its events: the file, and the dataset where one was chosen."""
+        return f"{self.file}#{self.dataset}" if self.dataset else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ def _sample_row(row: Row, sample_id: str, table: Table, study: Study) -> SampleR
         batch=row["batch"],
         marker=row["marker"],
         extra={column: row[column] for column in table.columns if column not in _COLUMNS},
+        dataset=row["dataset"],
     )
 
 
@@ -150,13 +158,14 @@ def _relative(file: str) -> str:
 
 
 def _repeated_files(table: Table) -> Iterator[str]:
-    """Find files that two rows name."""
-    first: dict[str, int] = {}
+    """Find files that two rows name, unless each names a dataset of its own."""
+    first: dict[tuple[str, str], int] = {}
     for row in table.rows:
-        file = _relative(row["file"])
-        if file in first and file not in {"", "?"}:
-            yield f"{table.at(row)}: file {file!r} is in row {first[file]} already; keep one"
-        first.setdefault(file, row.number)
+        file, dataset = _relative(row["file"]), row["dataset"]
+        if (file, dataset) in first and file not in {"", "?"}:
+            what = f"dataset {dataset!r} of file {file!r}" if dataset else f"file {file!r}"
+            yield f"{table.at(row)}: {what} is in row {first[file, dataset]} already; keep one"
+        first.setdefault((file, dataset), row.number)
 
 
 def _repeated_patients(table: Table) -> Iterator[str]:
@@ -189,7 +198,7 @@ def _repeated_ids(table: Table) -> Iterator[str]:
 
 def _sample_ids(rows: Sequence[Row]) -> list[str]:
     """Name each sample: as typed, else after its file, with its folders where two files share a name."""
-    stems = [_safe(PurePosixPath(_relative(row["file"])).stem) for row in rows]
+    stems = [_stem(PurePosixPath(_relative(row["file"])).stem, row["dataset"]) for row in rows]
     counts = Counter(stem.casefold() for stem in stems)
     taken = {_safe(row["sample_id"]).casefold() for row in rows if row["sample_id"]}
     names = []
@@ -197,11 +206,15 @@ def _sample_ids(rows: Sequence[Row]) -> list[str]:
         if row["sample_id"]:
             names.append(_safe(row["sample_id"]))
             continue
-        whole = _safe(str(PurePosixPath(_relative(row["file"])).with_suffix("")))
+        whole = _stem(str(PurePosixPath(_relative(row["file"])).with_suffix("")), row["dataset"])
         name = _free(stem if counts[stem.casefold()] == 1 else whole, taken)
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _stem(name: str, dataset: str) -> str:
+    return _safe(f"{name}_{dataset}" if dataset else name)
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -238,7 +251,7 @@ def unlisted_files(study: Study, rows: Iterable[SampleRow]) -> tuple[str, ...]:
 
 
 def _is_fcs(path: Path) -> bool:
-    return path.suffix.casefold() == ".fcs" and not path.name.startswith(".")
+    return path.suffix.casefold() in {".fcs", ".lmd"} and not path.name.startswith(".")
 
 
 def join_patients(ids: Iterable[str], product_rows: Iterable[SampleRow]) -> JoinReport:

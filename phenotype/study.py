@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from gating import missing
+from gating import REPAIRS, missing
 from phenotype.errors import StudyError
 from phenotype.subsets import SUBSETS
 
-__all__ = ["Asct", "Comparisons", "Quality", "Study", "read_study"]
+__all__ = ["Asct", "Comparisons", "Quality", "Reading", "Study", "read_study"]
 
 
 class _Section(BaseModel):
@@ -114,6 +114,21 @@ class Quality(_Section):
         return self
 
 
+class Reading(_Section):
+    """[reading]: what may be put right in an FCS file; each repair is recorded in quality.csv and in the report."""
+
+    strict: bool = False
+    """Refuse every file that needs a repair. By default those that leave one reading of the file are made."""
+    allow: Annotated[tuple[Literal["salvage", "recount"], ...], BeforeValidator(_as_tuple)] = ()
+    """Repairs that only a person can ask for: ``salvage`` reads the whole events of a file that is cut short,
+    ``recount`` believes DATA where $TOT says another number. None by default: events are lost, or were never there."""
+
+    @property
+    def repairs(self) -> frozenset[str]:
+        """The rules that may be applied."""
+        return (frozenset() if self.strict else REPAIRS) | {*self.allow}
+
+
 class Comparisons(_Section):
     """[comparisons]: how p values are adjusted."""
 
@@ -129,6 +144,8 @@ class _StudyFile(_Section):
     """Name and files."""
     compensation: _Compensation = _Compensation()
     """The matrix: by default each file's own."""
+    reading: Reading = Reading()
+    """FCS files: by default strictly, with the repairs that leave no doubt."""
     asct: Asct = Asct()
     """The groups: by default as published."""
     markers: dict[str, Names] = {}
@@ -166,6 +183,7 @@ class Study:
     template: Path
     compensation: Path | Literal["file", "none"]
     """A matrix .csv, or a word."""
+    reading: Reading
     asct: Asct
     markers: Mapping[str, tuple[str, ...]]
     """Other names of each marker of the template."""
@@ -232,6 +250,7 @@ def _study(path: Path, typed: _StudyFile) -> Study:
         kinetics=folder / files.kinetics if files.kinetics else None,
         template=folder / files.template,
         compensation=cast(Literal["file", "none"], source) if source in {"file", "none"} else folder / source,
+        reading=typed.reading,
         asct=typed.asct,
         markers=typed.markers,
         subsets=subsets,

@@ -84,7 +84,7 @@ def _without_spillover(plan: Plan) -> list[str]:
     for row in plan.samples:
         try:
             if file_spillover(plan.metadata[row.sample_id]) is None:
-                faults.append(f"{row.file}: no $SPILLOVER, SPILL or $COMP in the file")
+                faults.append(f"{row.tube}: no $SPILLOVER, SPILL or $COMP in the file")
         except CompensationError as error:
             faults.append(str(error))
     return faults

@@ -80,13 +80,13 @@ def make_plan(path: Path) -> Plan:
     metadata, failures = _read_headers([row for row in rows if row.role in GATED_ROLES], recipe)
     failures += _panel_failures(metadata, rows, recipe)
     bad = {failure["file"] for failure in failures}
-    if not any(row.role in GATED_ROLES and row.file not in bad for row in rows):
+    if not any(row.role in GATED_ROLES and row.tube not in bad for row in rows):
         raise StudyError([failure["error"] for failure in failures] or [f"{study.samples.name}: no product to gate"])
     products = [row for row in rows if row.role == "product"]
     join = join_patients(clinical.table["patient_id"], products)
     return Plan(
         study=study,
-        samples=tuple(row for row in rows if row.role in GATED_ROLES and row.file not in bad),
+        samples=tuple(row for row in rows if row.role in GATED_ROLES and row.tube not in bad),
         controls=_controls(rows, recipe),
         recipe=recipe,
         clinical=clinical,
@@ -133,6 +133,7 @@ def _recipe(study: Study, template: GatingTemplate, compensation: Spillover | st
         ),
         min_viability=quality.min_viability,
         max_saturated=quality.max_saturated,
+        repairs=study.reading.repairs,
     )
 
 
@@ -156,13 +157,13 @@ def _read_headers(rows: Sequence[SampleRow], recipe: Recipe) -> tuple[dict[str, 
     metadata, failures = {}, []
     for row in rows:
         if not row.path.is_file():
-            failures.append({"file": row.file, "stage": "read", "error": f"{row.file}: no such file"})
+            failures.append({"file": row.tube, "stage": "read", "error": f"{row.tube}: no such file"})
             continue
         try:
-            found = read_fcs_metadata(row.path, name=row.file)
-            detectors(found, recipe, row.file)
+            found = read_fcs_metadata(row.path, name=row.tube, dataset=row.dataset or None, repairs=recipe.repairs)
+            detectors(found, recipe, row.tube)
         except (GatingError, OSError) as error:
-            failures.append({"file": row.file, "stage": "read", "error": str(error)})
+            failures.append({"file": row.tube, "stage": "read", "error": str(error)})
         else:
             metadata[row.sample_id] = found
     return metadata, failures
@@ -192,7 +193,7 @@ def _panel_failures(
     no number from it can be trusted until a person says which.
     """
     panels = {row.sample_id: row for row in rows if row.sample_id in metadata}
-    found = {name: detectors(metadata[name], recipe, row.file) for name, row in panels.items()}
+    found = {name: detectors(metadata[name], recipe, row.tube) for name, row in panels.items()}
     failures = []
     for name, row in panels.items():
         mates = [found[other] for other, mate in panels.items() if mate.batch == row.batch and other != name]
@@ -202,9 +203,9 @@ def _panel_failures(
                 usual, votes = others.most_common(1)[0]
                 failures.append(
                     {
-                        "file": row.file,
+                        "file": row.tube,
                         "stage": "panel",
-                        "error": f"{row.file}: {marker} is on {detector}, in {votes} of {sum(others.values())} other "
+                        "error": f"{row.tube}: {marker} is on {detector}, in {votes} of {sum(others.values())} other "
                         f"files of batch {row.batch or '(none)'} on {usual}: labels or stains are swapped; correct "
                         f"$PnS, or give the file a batch of its own if its panel is different.",
                     }

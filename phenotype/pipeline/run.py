@@ -139,11 +139,13 @@ def _gate_controls(plan: Plan, pool: Pool, say: Progress) -> tuple[ControlsByBat
     tubes: dict[str, SampleRow] = {}
     for (_, _, population, marker), rows in plan.controls.items():
         for row in rows:
-            tubes[row.file] = row
-            needs.setdefault(row.file, []).append((population, marker))
+            tubes[row.tube] = row
+            needs.setdefault(row.tube, []).append((population, marker))
     tasks = [
-        ControlTask(file, tubes[file].path, plan.recipe, tuple(needs[file]), stained=tubes[file].role != "unstained")
-        for file in sorted(needs)
+        ControlTask(
+            tube, row.path, row.dataset or None, plan.recipe, tuple(needs[tube]), stained=row.role != "unstained"
+        )
+        for tube, row in sorted(tubes.items())
     ]
     failures, values = SampleResult(), {}
     for done, (task, result) in enumerate(zip(tasks, pool.map(gate_control, tasks), strict=True), start=1):
@@ -154,7 +156,7 @@ def _gate_controls(plan: Plan, pool: Pool, say: Progress) -> tuple[ControlsByBat
             values[task.file] = result
     controls: ControlsByBatch = {}
     for (batch, role, population, marker), rows in plan.controls.items():
-        found = [values[row.file][population, marker] for row in rows if row.file in values]
+        found = [values[row.tube][population, marker] for row in rows if row.tube in values]
         if found:
             controls.setdefault(batch, {})[role, population, marker] = pool_controls(found)
     return controls, failures
@@ -192,8 +194,9 @@ def _gate_samples(
 
 
 def _task(plan: Plan, row: SampleRow, controls: ControlsByBatch, folder: Path) -> GateTask:
-    key = SampleKey(row.sample_id, row.patient_id, row.file, row.batch)
-    return GateTask(key, row.path, plan.recipe, controls.get(row.batch, {}), folder / "panels" / f"{row.sample_id}.npz")
+    key = SampleKey(row.sample_id, row.patient_id, row.tube, row.batch)
+    panels = folder / "panels" / f"{row.sample_id}.npz"
+    return GateTask(key, row.path, row.dataset or None, plan.recipe, controls.get(row.batch, {}), panels)
 
 
 def _keys(plan: Plan) -> list[str]:
@@ -204,16 +207,17 @@ def _keys(plan: Plan) -> list[str]:
         _matrix_text(recipe.compensation),
         repr(sorted(recipe.aliases.items())),
         repr((recipe.subsets, recipe.control_subsets, recipe.limits, recipe.min_viability, recipe.max_saturated)),
+        repr(sorted(recipe.repairs)),
     ]
-    tubes = {row.file: file_hash(row.path) for rows in plan.controls.values() for row in rows}
+    tubes = {row.tube: file_hash(row.path) for rows in plan.controls.values() for row in rows}
     by_batch: dict[str, list[str]] = {}
     for (batch, *need), rows in plan.controls.items():
-        by_batch.setdefault(batch, []).append(repr((need, [(row.file, tubes[row.file]) for row in rows])))
+        by_batch.setdefault(batch, []).append(repr((need, [(row.tube, tubes[row.tube]) for row in rows])))
     return [
         key_of(
             [
                 row.sample_id,
-                row.file,
+                row.tube,
                 row.batch,
                 row.patient_id,
                 file_hash(row.path),

@@ -1,11 +1,12 @@
 """What is done to one file: read, compensate, gate, count. Runs in a worker process, returns plain rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gating import (
+    REPAIRS,
     CompensationError,
     ControlValues,
     GatedSample,
@@ -58,6 +59,8 @@ class Recipe:
     limits: CountLimits = field(default_factory=CountLimits)
     min_viability: float = 0.70
     max_saturated: float = 0.05
+    repairs: Collection[str] = REPAIRS
+    """What the reader may put right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +69,7 @@ class GateTask:
 
     key: SampleKey
     path: Path
+    dataset: str | None
     recipe: Recipe
     controls: Mapping[tuple[str, str, str], ControlValues]
     panels: Path | None = None
@@ -78,6 +82,7 @@ class ControlTask:
 
     file: str
     path: Path
+    dataset: str | None
     recipe: Recipe
     needs: tuple[tuple[str, str], ...]
     stained: bool = True
@@ -131,7 +136,7 @@ def gate_control(task: ControlTask) -> dict[tuple[str, str], ControlValues] | Sa
     """Gate a control tube; returns values by population and marker, or why there are none."""
     recipe = task.recipe
     try:
-        sample = read_fcs(task.path, name=task.file)
+        sample = read_fcs(task.path, name=task.file, dataset=task.dataset, repairs=recipe.repairs)
     except (GatingError, OSError) as error:
         return failed(task.file, "read control", error)
     try:
@@ -155,7 +160,7 @@ def gate_file(task: GateTask) -> SampleResult:
     """Gate one sample and return its rows; its histograms are written beside."""
     file, recipe = task.key.file, task.recipe
     try:
-        raw = read_fcs(task.path, name=file)
+        raw = read_fcs(task.path, name=file, dataset=task.dataset, repairs=recipe.repairs)
     except (GatingError, OSError) as error:
         return failed(file, "read", error)
     try:

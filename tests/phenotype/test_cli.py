@@ -148,6 +148,77 @@ def test_a_truncated_file_is_rejected_with_what_was_found(study, results):
     assert "4000 events" in failure["error"]
 
 
+def test_a_truncated_file_is_salvaged_if_the_study_says_so(study, results, change):
+    """What was read of it is counted, and the report says that the rest is missing."""
+    path = study.parent / "fcs" / "P2.fcs"
+    path.write_bytes(path.read_bytes()[:-30_000])
+    change(study, "[asct]", '[reading]\nallow = ["salvage"]\n\n[asct]')
+
+    call("run", study)
+
+    assert table(results / "failures.csv") == []
+    (row,) = [row for row in table(results / "quality.csv") if row["check"] == "repair"]
+    assert row["sample_id"] == "P2"
+    assert "events are there and were read" in row["message"]
+    (root,) = [r for r in table(results / "populations.csv") if (r["sample_id"], r["population"]) == ("P2", "root")]
+    assert 3000 < int(root["count"]) < 4000
+
+
+def test_a_strict_study_has_no_repairs(study, results, change):
+    """A file that would be put right without a word from anyone is refused instead."""
+    path = study.parent / "fcs" / "P2.fcs"
+    path.write_bytes(path.read_bytes().replace(b"$MODE", b"$NODE"))
+
+    call("run", study)
+    assert [row["message"].partition(":")[0] for row in table(results / "quality.csv") if row["check"] == "repair"] == [
+        "mode"
+    ]
+    change(study, "[asct]", "[reading]\nstrict = true\n\n[asct]")
+    call("run", study)
+
+    (failure,) = table(results / "failures.csv")
+    assert failure["file"] == "fcs/P2.fcs"
+    assert "The repair 'mode' is not allowed here." in failure["error"]
+
+
+def test_datasets_of_one_file_are_gated_as_tubes_of_their_own(study, results, change):
+    """The numbers are those of the separate files; without a choice the file is refused, not read from its first."""
+    folder = study.parent / "fcs"
+    call("run", study)
+    apart = {row["patient_id"]: row["count"] for row in table(results / "subsets.csv") if row["subset"] == "naive"}
+    first, second = (folder / name for name in ("P1.fcs", "P2.fcs"))
+    step = len(first.read_bytes())
+    head = first.read_bytes().replace(b"$NEXTDATA/0/", b"$NEXTDATA/0/".replace(b"0", b"%d" % step))
+    grown = len(head) - step
+    head = head.replace(b"%d" % step, b"%d" % (step + grown), 1)
+    joined = _moved(head, grown) + second.read_bytes()
+    for path in (first, second):
+        path.unlink()
+    (folder / "both.fcs").write_bytes(joined)
+    change(study.parent / "samples.csv", "batch,marker", "batch,marker,dataset")
+    change(study.parent / "samples.csv", "fcs/P1.fcs,P1,product,0,B1,", "fcs/both.fcs,P1,product,0,B1,,1")
+    change(study.parent / "samples.csv", "fcs/P2.fcs,P2,product,0,B1,", "fcs/both.fcs,P2,product,0,B1,,2")
+
+    call("run", study)
+
+    together = {row["patient_id"]: row["count"] for row in table(results / "subsets.csv") if row["subset"] == "naive"}
+    assert together == apart
+    assert {row["file"] for row in table(results / "populations.csv")} >= {"fcs/both.fcs#1", "fcs/both.fcs#2"}
+    change(study.parent / "samples.csv", "fcs/both.fcs,P1,product,0,B1,,1\n", "")
+    change(study.parent / "samples.csv", "fcs/both.fcs,P2,product,0,B1,,2", "fcs/both.fcs,P2,product,0,B1,,")
+    call("run", study)
+    (failure,) = table(results / "failures.csv")
+    assert "fcs/both.fcs: holds 2 datasets (1, 2); say which is meant" in failure["error"]
+
+
+def _moved(raw: bytes, by: int) -> bytes:
+    """Return a dataset whose TEXT has grown by some bytes, with its offsets corrected."""
+    begin, end = int(raw[26:34]), int(raw[34:42])
+    header = raw[:18] + b"%8d%8d%8d" % (int(raw[18:26]) + by, begin + by, end + by) + raw[42:58]
+    text = raw[58 : begin + by].replace(b"%d" % begin, b"%d" % (begin + by), 1)
+    return header + text.replace(b"%d" % end, b"%d" % (end + by), 1) + raw[begin + by :]
+
+
 def test_a_missing_spillover_is_rejected_while_compensation_is_on(study, results, tube):
     """Uncompensated events in a fluorescence gate are wrong numbers."""
     tube(study.parent / "fcs" / "P4.fcs", 4, spillover="")

@@ -154,6 +154,21 @@ def test_names_that_still_collide_are_numbered(tmp_path):
     assert [row.sample_id for row in read(tmp_path, rows)] == ["x_a", "x_a_2", "y_a"]
 
 
+def test_datasets_of_one_file_are_tubes_of_their_own(tmp_path):
+    """Guava writes a whole plate into a file; each of its tubes is one patient's."""
+    header = HEADER + ",dataset"
+    rows = read(tmp_path, "run.fcs,p,product,,,,2\nrun.fcs,q,product,,,,pt 3\nb.fcs,r,product,,,,\n", header)
+
+    assert [(row.sample_id, row.dataset, row.tube) for row in rows] == [
+        ("run_2", "2", "run.fcs#2"),
+        ("run_pt 3", "pt 3", "run.fcs#pt 3"),
+        ("b", "", "b.fcs"),
+    ]
+    assert faults(tmp_path, "run.fcs,p,product,,,,2\nrun.fcs,q,product,,,,2\n", header) == (
+        "samples.csv: row 3: dataset '2' of file 'run.fcs' is in row 2 already; keep one",
+    )
+
+
 def test_a_typed_sample_id_is_kept_and_must_be_unique(tmp_path):
     """It names files of results, so / cannot stay."""
     header = HEADER + ",sample_id"

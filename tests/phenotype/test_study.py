@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from gating import ON_REQUEST, REPAIRS
 from phenotype.errors import StudyError
 from phenotype.study import Study, read_study
 
@@ -76,6 +77,30 @@ def test_what_is_typed_is_used(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "repairs"),
+    [
+        ("", REPAIRS),
+        ("strict = true", set()),
+        ('allow = "salvage"', REPAIRS | {"salvage"}),
+        ('strict = true\nallow = ["recount", "salvage"]', {"recount", "salvage"}),
+    ],
+)
+def test_repairs_are_those_without_doubt_unless_a_person_says_otherwise(tmp_path, text, repairs):
+    """What loses events must be asked for; what leaves one reading may be forbidden."""
+    assert study(tmp_path, f"{FILES}[reading]\n{text}\n").reading.repairs == repairs
+
+
+def test_every_repair_on_request_can_be_asked_for(tmp_path):
+    """The words of study.toml are the rules of the reader, and no others."""
+    asked = "allow = [" + ", ".join(f'"{rule}"' for rule in ON_REQUEST) + "]"
+
+    assert set(ON_REQUEST) <= study(tmp_path, f"{FILES}[reading]\n{asked}\n").reading.repairs
+    assert faults(tmp_path, FILES + '[reading]\nallow = ["data-end"]\n') == (
+        "study.toml: [reading] allow.0 is 'data-end'; it should be 'salvage' or 'recount'",
+    )
+
+
 def test_settings_are_json_without_paths_of_this_machine(tmp_path):
     """run.json is shared with others: it repeats what was typed, and the defaults that applied."""
     settings = study(tmp_path, FILES).settings()
@@ -120,7 +145,7 @@ def test_all_faults_at_once(tmp_path):
         "study.toml: [quality] min_viability is nan; it should be a finite number",
         "study.toml: [quality] max_saturated is 'low'; it should be a valid number",
         "study.toml: no section 'asctt'; did you mean 'asct'? "
-        "Known: study, compensation, asct, markers, subsets, control_subsets, quality, comparisons",
+        "Known: study, compensation, reading, asct, markers, subsets, control_subsets, quality, comparisons",
     )
 
 
