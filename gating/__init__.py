@@ -48,6 +48,7 @@ from gating.fcs import (
     Repair,
     open_fcs,
     read_fcs,
+    read_fcs_datasets,
     read_fcs_metadata,
     write_fcs,
 )
@@ -135,6 +136,7 @@ __all__ = [
     "parse_transform",
     "pool_controls",
     "read_fcs",
+    "read_fcs_datasets",
     "read_fcs_metadata",
     "read_spillover",
     "read_template",

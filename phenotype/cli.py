@@ -101,14 +101,14 @@ def check(study: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @one_line
 def info(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say what FCS FILES are: version, events, channels, spillover, and keywords that may name a patient."""
+    """Say what FCS FILES are: version, events, channels, spillover, repairs, and keywords that may name a patient."""
     from phenotype.info import describe, describe_lines
 
     found, faults = _each(files, describe)
     if as_json:
-        _print_json({"files": found, "failures": faults})
+        _print_json({"files": [one for datasets in found for one in datasets], "failures": faults})
     else:
-        click.echo("\n\n".join("\n".join(describe_lines(one)) for one in found))
+        click.echo("\n\n".join("\n".join(describe_lines(one)) for datasets in found for one in datasets))
     sys.exit(_say_faults(faults, found))
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gating import GatedSample, Repair, Sample, Spillover
+from gating import Channel, GatedSample, Repair, Sample, Spillover
 from phenotype.frequencies import CountLimits
 
 __all__ = [
     "Finding",
+    "ceiling",
     "check_acquisition",
     "check_counts",
     "check_drift",
@@ -26,6 +27,8 @@ __all__ = [
     "file_findings",
 ]
 
+AT_THE_TOP = 0.999
+"""Share of a channel's range from which on an event counts as saturated."""
 _TIME_BINS = 50
 _MIN_EVENTS_FOR_TIME = 1000
 
@@ -96,7 +99,7 @@ def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int],
         channel = sample.channels[column]
         if not len(sample) or channel.kind == "time":
             continue
-        share = float(np.mean(sample.events[:, column] >= _ceiling(sample.events[:, column], channel.range)))
+        share = float(np.mean(sample.events[:, column] >= ceiling(channel)))
         if share > limit:
             yield Finding(
                 sample_id,
@@ -142,9 +145,9 @@ def check_gates(sample_id: str, gated: GatedSample) -> Iterator[Finding]:
             yield Finding(sample_id, f"gate_{threshold.status}", depth, None, severity, message)
 
 
-def _ceiling(values: NDArray[np.float64], top: float) -> float:
-    """Return the value above which a digitiser has no more numbers."""
-    return min(float(values.max()), top * 0.999) if values.max() >= top * 0.999 else np.inf
+def ceiling(channel: Channel) -> float:
+    """Return the value from which on a detector has hardly any more numbers to tell signals apart."""
+    return channel.range * AT_THE_TOP
 
 
 def _gaps(sample_id: str, rates: NDArray[np.int64]) -> Iterator[Finding]:

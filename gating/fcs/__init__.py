@@ -1,6 +1,6 @@
 """FCS files: read strictly, written plainly."""
 
-from gating.fcs.reader import FCSFile, FCSMetadata, open_fcs, read_fcs, read_fcs_metadata
+from gating.fcs.reader import FCSFile, FCSMetadata, open_fcs, read_fcs, read_fcs_datasets, read_fcs_metadata
 from gating.fcs.repairs import ON_REQUEST, REPAIRS, RULES, Repair
 from gating.fcs.writer import write_fcs
 
@@ -13,6 +13,7 @@ __all__ = [
     "Repair",
     "open_fcs",
     "read_fcs",
+    "read_fcs_datasets",
     "read_fcs_metadata",
     "write_fcs",
 ]

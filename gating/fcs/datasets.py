@@ -24,7 +24,7 @@ from gating.fcs.text import (
     without_shared_byte,
 )
 
-__all__ = ["Dataset", "choose_dataset", "read_datasets"]
+__all__ = ["Dataset", "choose_dataset", "is_one_reading", "read_datasets"]
 
 MOST = 10_000
 """Datasets in a file; more are an attack, or garbage."""
@@ -102,10 +102,8 @@ def choose_dataset(datasets: Sequence[Dataset], wanted: int | str | None, suffix
         If none, or more than one, can be meant.
     """
     if wanted is None:
-        if len(datasets) == 1:
-            return datasets[0]
-        if _is_twice_the_same(datasets, suffix):
-            return _named_by(datasets[1], datasets[0])
+        if is_one_reading(datasets, suffix):
+            return datasets[0] if len(datasets) == 1 else _named_by(datasets[1], datasets[0])
         raise FCSError(f"{where}: holds {len(datasets)} datasets ({_listed(datasets)}); say which is meant.")
     meant = [dataset for dataset in datasets if str(wanted).strip() == str(dataset.number)]
     meant = meant or [dataset for dataset in datasets if str(wanted).strip() == dataset.name]
@@ -169,8 +167,10 @@ def _is_dataset(dataset: Dataset, begin: int) -> bool:
     return inside and re.match(rb"FCS[0-9]\.[0-9]", dataset.file.read(6)) is not None
 
 
-def _is_twice_the_same(datasets: Sequence[Dataset], suffix: str) -> bool:
-    """Whether this is a Beckman Coulter file with the same events as FCS 2.0 and as FCS 3."""
+def is_one_reading(datasets: Sequence[Dataset], suffix: str) -> bool:
+    """Whether nothing has to be chosen: one dataset, or a Beckman Coulter file with the same events twice."""
+    if len(datasets) == 1:
+        return True
     if len(datasets) != 2 or [dataset.header.version[:4] for dataset in datasets] != ["FCS2", "FCS3"]:
         return False
     maker = any(BECKMAN.search(dataset.text.keywords.get("$CYT", "")) for dataset in datasets)

@@ -16,12 +16,12 @@ from gating.errors import FCSError
 from gating.fcs.checksum import checksum_warnings
 from gating.fcs.columns import Column
 from gating.fcs.data import decode_blocks, read_events
-from gating.fcs.datasets import Dataset, choose_dataset, read_datasets
+from gating.fcs.datasets import Dataset, choose_dataset, is_one_reading, read_datasets
 from gating.fcs.layout import Layout, parse_layout
 from gating.fcs.repairs import REPAIRS, check_rules, refuse_other_repairs
 from gating.sample import NO_ALIASES, Channel, Sample, find_channel
 
-__all__ = ["FCSFile", "FCSMetadata", "open_fcs", "read_fcs", "read_fcs_metadata"]
+__all__ = ["FCSFile", "FCSMetadata", "open_fcs", "read_fcs", "read_fcs_datasets", "read_fcs_metadata"]
 
 TRAILING_BYTES = 65_536
 """How far behind DATA a second dataset is looked for."""
@@ -182,6 +182,32 @@ def read_fcs_metadata(
         return file.metadata
 
 
+def read_fcs_datasets(
+    path: Path | str, *, name: str | None = None, repairs: Collection[str] = REPAIRS
+) -> tuple[FCSMetadata, ...]:
+    """Return what each dataset says of itself, of those that :func:`read_fcs` has to choose from; DATA is not read.
+
+    One, where nothing has to be chosen: for most files, and for the pair of a Beckman Coulter file.
+
+    Parameters
+    ----------
+    path, name, repairs
+        As for :func:`read_fcs`.
+
+    Raises
+    ------
+    UnsupportedFCSError, FCSError, ValueError
+        As :func:`read_fcs`, if any of the datasets cannot be read.
+    """
+    path, allowed = Path(path), check_rules(repairs)
+    where = name or path.name
+    with _opened(path, where) as file:
+        datasets = read_datasets(file, where)
+        if is_one_reading(datasets, path.suffix):
+            datasets = (choose_dataset(datasets, None, path.suffix, where),)
+        return tuple(_described(dataset, allowed, where).metadata for dataset in datasets)
+
+
 @contextmanager
 def open_fcs(
     path: Path | str, *, name: str | None = None, dataset: int | str | None = None, repairs: Collection[str] = REPAIRS
@@ -203,18 +229,22 @@ def open_fcs(
     with _opened(path, where) as file:
         before = os.fstat(file.fileno())
         chosen = choose_dataset(read_datasets(file, where), dataset, path.suffix, where)
-        layout = parse_layout(chosen, where, allowed)
-        warnings = chosen.header.warnings + chosen.text.warnings + chosen.warnings + layout.warnings
-        warnings += _trailing_dataset(chosen, layout)
-        refuse_other_repairs(warnings, allowed, where)
-        channels = tuple(column.channel for column in layout.columns)
-        metadata = FCSMetadata(
-            where, chosen.header.version, chosen.text.keywords, channels, layout.n_events, warnings, chosen.number
-        )
-        yield FCSFile(metadata, layout, chosen, allowed)
+        yield _described(chosen, allowed, where)
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise FCSError(f"{where}: the file was changed while it was read; wait until it is complete.")
+
+
+def _described(dataset: Dataset, allowed: Collection[str], where: str) -> FCSFile:
+    """Check the layout of a dataset, and collect what it says of itself."""
+    layout = parse_layout(dataset, where, allowed)
+    warnings = dataset.header.warnings + dataset.text.warnings + dataset.warnings + layout.warnings
+    warnings += _trailing_dataset(dataset, layout)
+    refuse_other_repairs(warnings, allowed, where)
+    channels = tuple(column.channel for column in layout.columns)
+    version, keywords = dataset.header.version, dataset.text.keywords
+    metadata = FCSMetadata(where, version, keywords, channels, layout.n_events, warnings, dataset.number)
+    return FCSFile(metadata, layout, dataset, allowed)
 
 
 @contextmanager
