@@ -157,6 +157,24 @@ def init(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--to", "form", required=True, type=click.Choice(["fcs"]), help="fcs: each file with its populations.")
+@click.option("--study", type=click.Path(path_type=Path), help="The study that was run.  [default: beside DIR]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files.  [default: DIR/export/fcs]")
+@one_line
+def export(folder: Path, form: str, study: Path | None, out: Path | None) -> None:
+    """Write the results in DIR for other programs."""
+    from phenotype.export import export_fcs
+    from phenotype.progress import progress_bar
+
+    with progress_bar(quiet=False) as progress:
+        found = {"fcs": export_fcs}[form](folder, study, out, progress)
+    click.echo(f"{len(found.written)} files in {found.folder}")
+    _print_some("not exported", [failure["error"] for failure in found.failures])
+    sys.exit((1 if found.written else NOTHING_DONE) if found.failures else 0)
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--patients", type=click.IntRange(min=3), default=141, show_default=True)
 @click.option("--events", type=click.IntRange(min=500), default=60_000, show_default=True, help="Events per product.")

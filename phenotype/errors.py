@@ -4,14 +4,15 @@
 
     PhenotypeError
     ├── StudyError (ValueError)             every fault of a study's own files at once
-    └── ReportError (ValueError)            a result folder is not as a run leaves it (in ``report.read``)
+    ├── ReportError (ValueError)            a result folder is not as a run leaves it (in ``report.read``)
+    └── ExportError (ValueError)            a result folder or its study is not what the run has read
 
 Every message reads ``where: what is wrong, with the value found; what would be right.``
 """
 
 from collections.abc import Sequence
 
-__all__ = ["PhenotypeError", "StudyError"]
+__all__ = ["ExportError", "PhenotypeError", "StudyError"]
 
 
 class PhenotypeError(Exception):
@@ -37,3 +38,7 @@ class StudyError(PhenotypeError, ValueError):
 
     def __str__(self) -> str:
         return "\n".join(self.faults)
+
+
+class ExportError(PhenotypeError, ValueError):
+    """A result folder, its study or a file of it is not what the run has read or left."""

@@ -33,7 +33,7 @@ SUBSET_COLUMNS = (
     "population", "file", "batch",
 )  # fmt: skip
 GATE_COLUMNS = (
-    "sample_id", "population", "channels", "method", "coordinates", "transform", "source", "confidence",
+    "sample_id", "population", "channels", "kind", "method", "coordinates", "transform", "source", "confidence",
     "parent", "parent_count", "valley_depth", "note",
 )  # fmt: skip
 LOCATION_COLUMNS = (
@@ -176,6 +176,7 @@ def _gate_row(key: SampleKey, gated: GatedSample, population: Population) -> Row
         "sample_id": key.sample_id,
         "population": population.name,
         "channels": "|".join(gate.channels if gate and gate.channels else row.channels),
+        "kind": gate.kind if gate else "",
         "method": row.method,
         "coordinates": json.dumps(gate.coordinates(), sort_keys=True) if gate else "",
         "transform": "|".join(map(str, gate.transforms)) if gate else "",

@@ -13,7 +13,8 @@ GATING = [
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "subsets", "tables", "study", "samples", "clinical", "kinetics", "statistics", "frequencies", "quality",
-    "panels", "figures", "report", "pipeline", "single", "info", "survey", "simulate", "progress", "cli", "__main__",
+    "panels", "figures", "report", "pipeline", "single", "info", "survey", "export", "simulate", "progress", "cli",
+    "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["write_frame", "write_json", "write_rows"]
+__all__ = ["as_typed", "write_frame", "write_json", "write_rows"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes text that starts so for a formula."""
@@ -63,3 +63,14 @@ def cell(value: object) -> str:
         return ""
     whole = not isinstance(value, float) and number == int(number)
     return str(int(number)) if whole else repr(number)
+
+
+def as_typed(text: str) -> str:
+    """Return a cell's text without the guard that :func:`cell` gave it.
+
+    Examples
+    --------
+    >>> as_typed(cell("=1+1")), as_typed("'n Roll")
+    ('=1+1', "'n Roll")
+    """
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
