@@ -29,6 +29,7 @@ from gating import (
     write_fcs,
 )
 from phenotype.errors import ExportError
+from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS
 from phenotype.pipeline.ledger import file_hash
 from phenotype.pipeline.work import prepare
 from phenotype.pipeline.write import as_typed
@@ -86,7 +87,8 @@ def export_fcs(
     for own in settings.inputs[1:]:
         _check_unchanged(own, hashes.get(own.name), own.name)
     rows = {row.sample_id: row for row in read_samples(settings)}
-    gates, counts = _by_sample(results / "gates.csv"), _by_sample(results / "populations.csv")
+    gates = _by_sample(results / "gates.csv", GATE_COLUMNS)
+    counts = _by_sample(results / "populations.csv", POPULATION_COLUMNS)
     folder = out or results / "export" / "fcs"
     folder.mkdir(parents=True, exist_ok=True)
     written, failures = [], []
@@ -200,14 +202,20 @@ def _check_unchanged(path: Path, digest: str | None, name: str) -> None:
         raise ExportError(f"{name}: is not the file that the run has read; run the study again")
 
 
-def _by_sample(path: Path) -> dict[str, list[Row]]:
+def _by_sample(path: Path, columns: Iterable[str]) -> dict[str, list[Row]]:
     """Return the rows of a table of a run, by sample, as the run had them before it guarded formulas."""
     found: dict[str, list[Row]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
+            table = csv.DictReader(stream)
+            absent = [column for column in columns if column not in (table.fieldnames or ())]
+            if absent:
+                raise ExportError(
+                    f"{path.name}: no column {absent[0]!r}; another version wrote it, run the study again"
+                )
+            for row in table:
                 typed = {column: as_typed(text) for column, text in row.items()}
                 found.setdefault(typed["sample_id"], []).append(typed)
-    except (OSError, KeyError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise ExportError(f"{path.name}: cannot be read as a table of a run: {error}") from error
     return found
