@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gating import parse_template
+from gating import ON_REQUEST, REPAIRS, parse_template
+from gating.fcs import RULES
 from phenotype.cli import main
 from phenotype.study import read_study
 
@@ -70,3 +71,21 @@ def test_linked_pages_exist():
 def test_the_readme_calls_the_sample_study_synthetic():
     """No one may take it for patients' data."""
     assert "**synthetic**" in README
+
+
+def test_every_repair_is_in_the_documentation():
+    """A rule that changes how a file is read is public, with what must be true for it."""
+    text = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `([a-z0-9-]+)`(?: \(on request\))? \| (.*) \|$", text, re.MULTILINE))
+
+    assert listed == dict(RULES)
+    assert set(re.findall(r"`([a-z-]+)` \(on request\)", text)) == {*ON_REQUEST}
+
+
+def test_the_documented_reading_settings_are_settings(tmp_path):
+    """What docs/reading.md shows can be pasted into study.toml."""
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "reading.md").read_text(encoding="utf-8"), re.DOTALL)
+    (study,) = blocks("toml")
+    (tmp_path / "study.toml").write_text(study + text)
+
+    assert read_study(tmp_path / "study.toml").reading.repairs == REPAIRS | {"salvage"}
