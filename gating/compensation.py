@@ -79,8 +79,6 @@ class Spillover:
         off = [f"{channel} {value:g}" for channel, value in zip(self.channels, diagonal, strict=True) if value != 1]
         if off:
             found.append(f"{self.source}: diagonal is not 1 at {', '.join(off)}; signals there are rescaled.")
-        if _is_identity(self.matrix):
-            found.append(f"{self.source}: no spillover in it; right for unmixed data, wrong for raw data.")
         return tuple(found)
 
 
@@ -201,8 +199,8 @@ def compensate(sample: Sample, spillover: Spillover) -> Sample:
     Raises
     ------
     CompensationError
-        If the sample is compensated already, by us, by the program that exported it or by unmixing; or if a
-        channel of the matrix is not in it.
+        If the sample is compensated already, by us, by the program that exported it or by unmixing, which a matrix
+        without spillover also says; or if a channel of the matrix is not in it.
 
     References
     ----------
@@ -402,7 +400,12 @@ def _refuse_corrected(sample: Sample, spillover: Spillover) -> None:
             f"{sample.name}: {', '.join(corrected)} were compensated by the program that exported them; "
             f'say source = "none" under [compensation]'
         )
-    if _is_unmixed(sample.keywords, spillover.channels) and not _is_identity(spillover.matrix):
+    if _is_identity(spillover.matrix):
+        raise CompensationError(
+            f"{sample.name}: {spillover.source} is the identity, which takes nothing out: the data were compensated or "
+            f'unmixed before, or the matrix was never set; say source = "none" under [compensation] if they were'
+        )
+    if _is_unmixed(sample.keywords, spillover.channels):
         raise CompensationError(
             f"{sample.name}: is unmixed data of a spectral cytometer ({sample.keywords['$CYT']}), "
             f"and {spillover.source} would be taken out a second time; "

@@ -33,8 +33,8 @@ SUBSET_COLUMNS = (
     "population", "file", "batch",
 )  # fmt: skip
 GATE_COLUMNS = (
-    "sample_id", "population", "channels", "kind", "method", "coordinates", "transform", "source", "confidence",
-    "parent", "parent_count", "valley_depth", "note",
+    "sample_id", "population", "channels", "method", "coordinates", "transform", "source", "confidence",
+    "parent", "parent_count", "valley_depth", "note", "kind",
 )  # fmt: skip
 LOCATION_COLUMNS = (
     "sample_id", "batch", "marker", "population", "threshold", "negative_median", "positive_median",
@@ -176,7 +176,6 @@ def _gate_row(key: SampleKey, gated: GatedSample, population: Population) -> Row
         "sample_id": key.sample_id,
         "population": population.name,
         "channels": "|".join(gate.channels if gate and gate.channels else row.channels),
-        "kind": gate.kind if gate else "",
         "method": row.method,
         "coordinates": json.dumps(gate.coordinates(), sort_keys=True) if gate else "",
         "transform": "|".join(map(str, gate.transforms)) if gate else "",
@@ -186,6 +185,7 @@ def _gate_row(key: SampleKey, gated: GatedSample, population: Population) -> Row
         "parent_count": gated.count(population.parent),
         "valley_depth": "|".join(depths),
         "note": "; ".join(dict.fromkeys(t.note for t in thresholds if t.note)),
+        "kind": gate.kind if gate else "",
     }
 
 

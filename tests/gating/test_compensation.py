@@ -38,7 +38,7 @@ def two_colour(spill: float, source: str = "matrix.csv") -> Spillover:
 
 @given(
     true=arrays(float, (6, 3), elements=st.floats(-1e5, 1e5)),
-    spill=arrays(float, (3, 3), elements=st.floats(0, 0.3)),
+    spill=arrays(float, (3, 3), elements=st.floats(0.001, 0.3)),
 )
 def test_compensation_undoes_mixing(true, spill):
     """Signals mixed as detectors mix them must come back as they were."""
@@ -164,13 +164,13 @@ def test_unmixed_data_are_refused():
     assert compensate(raw, Spillover(("V1-A", "YG10-A"), np.array([[1, 0.1], [0, 1]]))).compensated
 
 
-def test_matrix_without_spillover_warns():
-    """Cytek's unmixed files carry ones and 0.000001; on raw data such a matrix would hide a mistake."""
-    nothing = Spillover(("FITC-A", "PE-A"), np.array([[1, 1e-6], [1e-6, 1]]), "$SPILLOVER")
+def test_a_matrix_without_spillover_needs_a_word():
+    """It stands in files that were compensated or unmixed on export, and in those where no one ever set it."""
+    sample = tube(SPILLOVER="2,FITC-A,PE-A,1,0,0,1")
 
-    result = compensate(tube(CYT="Aurora"), nothing)
-
-    assert result.warnings == ("$SPILLOVER: no spillover in it; right for unmixed data, wrong for raw data.",)
+    with pytest.raises(CompensationError, match=r'\$SPILLOVER is the identity, .* say source = "none"'):
+        compensate(sample, file_spillover(sample))
+    assert declare_uncompensated(sample).compensation == "none (declared)"
 
 
 def test_unknown_channels_are_named_with_what_may_be_meant():

@@ -108,7 +108,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 def test_tables_of_another_version_are_refused(results):
     """A column that is not there cannot be guessed."""
     path = results / "gates.csv"
-    path.write_text(path.read_text().replace(",kind,", ",form,"))
+    path.write_text(path.read_text().replace(",kind\n", ",form\n"))
 
     with pytest.raises(ExportError, match=r"gates\.csv: no column 'kind'; another version wrote it"):
         export_fcs(results)
