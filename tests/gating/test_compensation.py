@@ -166,7 +166,7 @@ def test_unmixed_data_are_refused():
 
 def test_a_matrix_without_spillover_needs_a_word():
     """It stands in files that were compensated or unmixed on export, and in those where no one ever set it."""
-    sample = tube(SPILLOVER="2,FITC-A,PE-A,1,0,0,1")
+    sample = tube(SPILLOVER="2,FITC-A,PE-A,1,0.000001,0,1")
 
     with pytest.raises(CompensationError, match=r'\$SPILLOVER is the identity, .* say source = "none"'):
         compensate(sample, file_spillover(sample))
