@@ -73,12 +73,13 @@ from gating.populations import (
     needed_controls,
     pool_controls,
 )
-from gating.sample import Channel, Sample, find_channel
+from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
 from gating.transforms import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform, estimate_logicle, parse_transform
 
 __all__ = [
+    "NO_ALIASES",
     "ON_REQUEST",
     "REPAIRS",
     "ROOT",
@@ -89,6 +90,7 @@ __all__ = [
     "CompensationError",
     "ControlValues",
     "Controls",
+    "Described",
     "EllipseGate",
     "ExchangeError",
     "FCSError",

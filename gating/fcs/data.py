@@ -45,14 +45,17 @@ def read_events(
     """
     events = np.empty((layout.n_events, len(wanted)), dtype=np.float64, order="F")
     decoders = [(str(i), _decoder(layout.columns[i])) for i in wanted]
-    at = 0
+    at, odd = 0, _NotFinite(layout)
     for rows in read_blocks(file, layout, where):
+        odd.look_at(rows, at)
         for place, (field, decode) in enumerate(decoders):
-            with np.errstate(invalid="ignore"):  # signalling NaNs are counted below
+            with np.errstate(invalid="ignore"):  # signalling NaNs are not finite, and found as such
                 events[at : at + len(rows), place] = decode(rows[field])
         at += len(rows)
+    left_out = odd.warnings(where)
+    if odd.events:
+        events = np.asfortranarray(np.delete(events, odd.events, axis=0))
     columns = [layout.columns[i] for i in wanted]
-    events, left_out = _without_not_finite(events, columns, where)
     return events, left_out + _far_off(events, columns) + _rounded(events, columns)
 
 
@@ -123,22 +126,54 @@ def _masked(numbers: NDArray[Any], bits: int) -> NDArray[Any]:
     return masked
 
 
-def _without_not_finite(
-    events: NDArray[np.float64], columns: Sequence[Column], where: str
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Leave out events that are no numbers; refuse the file unless they are few."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspect = [i for i in range(events.shape[1]) if not np.isfinite(events[:, i].sum())]
-    bad = [i for i in suspect if not np.isfinite(events[:, i]).all()]
-    if not bad:
-        return events, ()
-    good = np.isfinite(events[:, bad]).all(axis=1)
-    count = len(events) - int(good.sum())
-    names = ", ".join(columns[i].channel.name for i in bad)
-    found = f"{count} of {len(events)} events have a value that is NaN or infinite, in {names}"
-    if count > WORST_FRACTION * len(events):
-        raise FCSError(f"{where}: {found}; at most {WORST_FRACTION:.0%} can be tolerated.")
-    return np.asfortranarray(events[good]), (Repair("not-finite", f"{found}; they are left out."),)
+class _NotFinite:
+    """Events with a value that is NaN or infinite in any column of the file, whichever columns are wanted."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.floats = [i for i, column in enumerate(layout.columns) if column.stored.kind == "f"]
+        self.uniform = layout.uniform
+        self.count = 0
+        self.events: list[int] = []
+        """Their numbers, counted from 0, as long as they are few enough to be left out."""
+        self.columns: set[int] = set()
+
+    def look_at(self, rows: NDArray[np.void], at: int) -> None:
+        """Look at a block of events, the first of which is number ``at``."""
+        if self._is_finite(rows):
+            return
+        bad = np.zeros(len(rows), dtype=bool)
+        for i in self.floats:
+            here = ~np.isfinite(self._numbers(rows, i))
+            if here.any():
+                self.columns.add(i)
+                bad |= here
+        self.count += int(np.count_nonzero(bad))
+        if self.count <= WORST_FRACTION * self.layout.n_events:
+            self.events += (at + np.flatnonzero(bad)).tolist()
+
+    def warnings(self, where: str) -> tuple[str, ...]:
+        """Say how many there are; refuse the file unless they are few."""
+        if not self.count:
+            return ()
+        total = self.layout.n_events
+        names = ", ".join(self.layout.columns[i].channel.name for i in sorted(self.columns))
+        found = f"{self.count} of {total} events have a value that is NaN or infinite, in {names}"
+        if self.count > WORST_FRACTION * total:
+            raise FCSError(f"{where}: {found}; at most {WORST_FRACTION:.0%} can be tolerated.")
+        return (Repair("not-finite", f"{found}; they are left out."),)
+
+    def _is_finite(self, rows: NDArray[np.void]) -> bool:
+        """Whether the sum of all values is finite; that of large ones may not be, and then each is looked at."""
+        if not self.floats:
+            return True
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.uniform is not None:
+                return bool(np.isfinite(rows.view(self.uniform).sum()))
+            return all(np.isfinite(self._numbers(rows, i).sum()) for i in self.floats)
+
+    def _numbers(self, rows: NDArray[np.void], column: int) -> NDArray[Any]:
+        return self.layout.columns[column].stored.numbers(rows[str(column)])
 
 
 def _far_off(events: NDArray[np.float64], columns: Sequence[Column]) -> tuple[str, ...]:

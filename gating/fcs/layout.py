@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,12 @@ class Layout:
     def end(self) -> int:
         """Byte after the last event."""
         return self.begin + self.n_events * self.row_bytes
+
+    @property
+    def uniform(self) -> np.dtype[Any] | None:
+        """The one type of all numbers; None if there are several, or numpy does not have it."""
+        types = {column.stored.dtype for column in self.columns}
+        return types.pop() if len(types) == 1 and all(each.kind != "V" for each in types) else None
 
     @property
     def row(self) -> np.dtype[np.void]:

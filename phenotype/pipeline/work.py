@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gating import (
+    NO_ALIASES,
     REPAIRS,
     CompensationError,
     ControlValues,
+    Described,
+    FCSMetadata,
     GatedSample,
     GatingError,
     GatingTemplate,
@@ -18,8 +21,9 @@ from gating import (
     control_values,
     declare_uncompensated,
     file_spillover,
+    find_channel,
     gate_sample,
-    read_fcs,
+    open_fcs,
 )
 from phenotype.frequencies import (
     CountLimits,
@@ -111,8 +115,17 @@ def failed(file: str, stage: str, error: Exception) -> SampleResult:
     return SampleResult(failures=[{"file": file, "stage": stage, "error": str(error)}])
 
 
-def prepare(sample: Sample, compensation: Spillover | str) -> Sample:
+def prepare(sample: Sample, compensation: Spillover | str, described: Described | None = None) -> Sample:
     """Compensate a sample as the study says.
+
+    Parameters
+    ----------
+    sample
+        Not compensated.
+    compensation
+        A matrix, ``"file"`` or ``"none"``.
+    described
+        The whole file, where the sample has not all of its channels: a matrix may count them.
 
     Raises
     ------
@@ -123,7 +136,7 @@ def prepare(sample: Sample, compensation: Spillover | str) -> Sample:
         return compensate(sample, compensation)
     if compensation == "none":
         return declare_uncompensated(sample, "none (declared)")
-    spillover = file_spillover(sample)
+    spillover = file_spillover(described or sample)
     if spillover is None:
         raise CompensationError(
             f'{sample.name}: no $SPILLOVER, SPILL or $COMP in the file, and study.toml says source = "file"; '
@@ -132,15 +145,48 @@ def prepare(sample: Sample, compensation: Spillover | str) -> Sample:
     return compensate(sample, spillover)
 
 
+def read_needed(path: Path, name: str, dataset: str | None, recipe: Recipe) -> tuple[Sample, FCSMetadata]:
+    """Read the columns of a file that a recipe looks at, and what the file says of itself.
+
+    Raises
+    ------
+    FCSError
+        If the file cannot be read.
+    """
+    with open_fcs(path, name=name, dataset=dataset, repairs=recipe.repairs) as file:
+        return file.read(needed_channels(file.metadata, recipe)), file.metadata
+
+
+def needed_channels(metadata: FCSMetadata, recipe: Recipe) -> list[str] | None:
+    """Return $PnN of the channels that a recipe looks at, in the file's order: of the gates, of the matrix, and time.
+
+    None, for all, where a marker of the template or the matrix fits no channel or several, even in an optional row:
+    among fewer channels it could seem to fit one.
+    """
+    channels = metadata.channels
+    wanted = {i for i, channel in enumerate(channels) if channel.kind == "time"}
+    spillover: Spillover | str | None = recipe.compensation
+    try:
+        if spillover == "file":
+            spillover = file_spillover(metadata)
+        if isinstance(spillover, Spillover):
+            wanted |= {find_channel(channels, name, NO_ALIASES, metadata.name) for name in spillover.channels}
+        for row in recipe.template.rows:
+            wanted |= {find_channel(channels, marker, recipe.aliases, metadata.name) for marker in row.channels}
+    except GatingError:
+        return None
+    return [channel.name for i, channel in enumerate(channels) if i in wanted]
+
+
 def gate_control(task: ControlTask) -> dict[tuple[str, str], ControlValues] | SampleResult:
     """Gate a control tube; returns values by population and marker, or why there are none."""
     recipe = task.recipe
     try:
-        sample = read_fcs(task.path, name=task.file, dataset=task.dataset, repairs=recipe.repairs)
+        raw, metadata = read_needed(task.path, task.file, task.dataset, recipe)
     except (GatingError, OSError) as error:
         return failed(task.file, "read control", error)
     try:
-        sample = prepare(sample, recipe.compensation)
+        sample = prepare(raw, recipe.compensation, metadata)
         return {
             (population, marker): control_values(
                 sample,
@@ -160,11 +206,11 @@ def gate_file(task: GateTask) -> SampleResult:
     """Gate one sample and return its rows; its histograms are written beside."""
     file, recipe = task.key.file, task.recipe
     try:
-        raw = read_fcs(task.path, name=file, dataset=task.dataset, repairs=recipe.repairs)
+        raw, metadata = read_needed(task.path, file, task.dataset, recipe)
     except (GatingError, OSError) as error:
         return failed(file, "read", error)
     try:
-        sample = prepare(raw, recipe.compensation)
+        sample = prepare(raw, recipe.compensation, metadata)
     except CompensationError as error:
         return failed(file, "compensate", error)
     try:

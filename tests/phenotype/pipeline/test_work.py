@@ -1,0 +1,89 @@
+"""One file: the columns that are read, and what they are compensated with."""
+
+import numpy as np
+import pytest
+
+from gating import Channel, Sample, parse_spillover, parse_template, read_fcs, read_fcs_metadata, write_fcs
+from phenotype.pipeline.work import Recipe, needed_channels, prepare, read_needed
+
+TEMPLATE = """population,parent,channels,method,arguments
+Cells,root,FSC-A,range,minimum=1
+T cells,Cells,CD3,range,minimum=1
+CD4+ T,T cells,CD4,range,minimum=1; optional=yes
+"""
+NAMES = {"Time": "", "FSC-A": "", "SSC-A": "", "B1-A": "CD3", "B2-A": "CD8", "B3-A": "CD4", "B4-A": "dump"}
+SPILLOVER = "2,B1-A,B2-A,1,0.1,0.2,1"
+
+
+def recipe(compensation="file", template=TEMPLATE, **aliases):
+    """Return a recipe of this template."""
+    return Recipe(parse_template(template), compensation, aliases, {}, {})
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file with these channels and returns its path."""
+
+    def make(names=NAMES, **keywords):
+        rng = np.random.default_rng(1)
+        channels = tuple(Channel(name, marker) for name, marker in names.items())
+        events = rng.uniform(1, 1000, (50, len(channels))).astype(np.float32)
+        dollar = {f"${word}": text for word, text in keywords.items()}
+        write_fcs(tmp_path / "a.fcs", Sample("a.fcs", channels, events.astype(float), dollar))
+        return tmp_path / "a.fcs"
+
+    return make
+
+
+def test_what_gates_matrix_and_time_need_is_read(write):
+    """Two columns of seven are of no use here."""
+    path = write(SPILLOVER=SPILLOVER)
+
+    assert needed_channels(read_fcs_metadata(path), recipe()) == ["Time", "FSC-A", "B1-A", "B2-A", "B3-A"]
+    assert needed_channels(read_fcs_metadata(path), recipe("none")) == ["Time", "FSC-A", "B1-A", "B3-A"]
+
+
+def test_fewer_columns_are_compensated_like_all(write):
+    """Every channel that spills into one that is looked at is read."""
+    path = write(SPILLOVER=SPILLOVER)
+    few, metadata = read_needed(path, "a.fcs", None, recipe())
+    every = prepare(read_fcs(path), "file")
+
+    for name in ("B1-A", "B3-A", "FSC-A"):
+        np.testing.assert_array_equal(
+            prepare(few, "file", metadata).events[:, few.index(name)], every.events[:, every.index(name)]
+        )
+
+
+def test_a_matrix_that_counts_channels_counts_those_of_the_file(write):
+    """Navios names channels by number: among fewer columns, 4 would be another channel."""
+    path = write(SPILLOVER="2,4,5,1,0.1,0.2,1")
+    few, metadata = read_needed(path, "a.fcs", None, recipe())
+    every = prepare(read_fcs(path), "file")
+
+    assert [channel.name for channel in few.channels] == ["Time", "FSC-A", "B1-A", "B2-A", "B3-A"]
+    np.testing.assert_array_equal(
+        prepare(few, "file", metadata).events[:, few.index("B1-A")], every.events[:, every.index("B1-A")]
+    )
+
+
+def test_a_matrix_of_the_study_is_read_for_too(write):
+    """It may name channels that no gate does."""
+    matrix = parse_spillover("2,B1-A,B4-A,1,0.1,0.2,1", "matrix.csv")
+
+    assert "B4-A" in needed_channels(read_fcs_metadata(write()), recipe(matrix))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        TEMPLATE.replace("CD3", "CD3e"),
+        TEMPLATE.replace("CD4,range", "CD45RO,range"),
+        TEMPLATE.replace("CD4,range", "B,range"),
+    ],
+)
+def test_all_is_read_where_a_marker_is_not_found_for_sure(write, template):
+    """The message then lists all channels; and an optional marker with two candidates does not lose one of them."""
+    names = {**NAMES, "B5-A": "B", "B6-A": "B"}
+
+    assert needed_channels(read_fcs_metadata(write(names, SPILLOVER=SPILLOVER)), recipe(template=template)) is None
