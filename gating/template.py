@@ -53,6 +53,12 @@ class Row:
         operands = self.boolean.operands if self.boolean else ()
         return tuple(dict.fromkeys(filter(None, (self.parent, self.on, *operands))))
 
+    @property
+    def signs(self) -> dict[str, str]:
+        """The side, ``+`` or ``-``, that a quadrant keeps of each channel; empty for another gate."""
+        signs = split_options(self.arguments).get("quadrant", "") if self.method == "quadrant" else ""
+        return dict(zip(self.channels, signs, strict=False))
+
 
 @dataclass(frozen=True, slots=True)
 class GatingTemplate:

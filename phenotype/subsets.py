@@ -16,7 +16,11 @@ References
 .. [1] Jin C, et al. J Immunother Cancer 2025;13:e010687, figure 4.
 """
 
-__all__ = ["DEFAULT_TEMPLATE", "SUBSETS", "SUBSET_LABELS"]
+from collections.abc import Iterator, Mapping
+
+from gating import Row, same_marker
+
+__all__ = ["DEFAULT_TEMPLATE", "SUBSETS", "SUBSET_LABELS", "quadrant_faults"]
 
 SUBSETS = ("naive", "central_memory", "effector_memory", "effector")
 SUBSET_LABELS = {
@@ -27,6 +31,41 @@ SUBSET_LABELS = {
 }
 
 _QUADRANTS = {"naive": "++", "central_memory": "+-", "effector_memory": "--", "effector": "-+"}
+
+_SIGN_AT = {"CD62L": 0, "CCR7": 0, "CD45RA": 1}
+"""Markers whose side the definition of a subset fixes: its place in ``_QUADRANTS``."""
+
+
+def quadrant_faults(rows: Mapping[str, Row]) -> Iterator[str]:
+    """Find subsets that a template divides otherwise than the four quadrants of one pair of markers.
+
+    Parameters
+    ----------
+    rows
+        A template's row of each subset. Rows with another method than ``quadrant`` are left alone: what they
+        hold is only known once a sample is gated.
+
+    Examples
+    --------
+    >>> naive = Row("naive", "CAR+ T", ("CD62L", "CD45RA"), "quadrant", "quadrant=+-")
+    >>> list(quadrant_faults({"naive": naive}))
+    ["subset 'naive' is CD45RA-; by definition it is CD45RA+"]
+    """
+    quadrants = {subset: row.signs for subset, row in rows.items() if row.signs}
+    first: dict[frozenset[tuple[str, str]], str] = {}
+    for subset, signs in quadrants.items():
+        known = {marker: sign for marker in _SIGN_AT for channel, sign in signs.items() if same_marker(marker, channel)}
+        for marker, sign in known.items():
+            right = _QUADRANTS[subset][_SIGN_AT[marker]]
+            if sign != right:
+                yield f"subset {subset!r} is {marker}{sign}; by definition it is {marker}{right}"
+        other = first.setdefault(frozenset(signs.items()), subset)
+        if other != subset:
+            written = " ".join(channel + sign for channel, sign in signs.items())
+            yield f"subsets {other!r} and {subset!r} are both {written}; each is a quadrant of its own"
+    pairs = dict.fromkeys("|".join(sorted(signs)) for signs in quadrants.values())
+    if len(pairs) > 1:
+        yield f"the four subsets are quadrants of {' and of '.join(pairs)}; they divide one pair of channels"
 
 
 def _quadrant_rows(parent: str, prefix: str) -> str:

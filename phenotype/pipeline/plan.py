@@ -29,7 +29,7 @@ from phenotype.kinetics import read_kinetics
 from phenotype.pipeline.work import Recipe
 from phenotype.samples import JoinReport, SampleRow, join_patients, read_samples, unlisted_files
 from phenotype.study import Study, read_study
-from phenotype.subsets import SUBSETS
+from phenotype.subsets import SUBSETS, quadrant_faults
 
 __all__ = ["Plan", "make_plan"]
 
@@ -138,7 +138,7 @@ def _recipe(study: Study, template: GatingTemplate, compensation: Spillover | st
 
 
 def _subset_faults(study: Study, template: GatingTemplate) -> list[str]:
-    """List subsets that the template does not have, or that do not share one parent."""
+    """List subsets that the template does not have, or that are not four parts of one parent."""
     names = {subset: study.subsets[subset] for subset in SUBSETS}
     where = study.template.name
     faults = [
@@ -146,10 +146,29 @@ def _subset_faults(study: Study, template: GatingTemplate) -> list[str]:
         for subset, name in names.items()
         if name not in template.populations
     ]
-    parents = {template.row(name).parent for name in names.values() if name in template.populations}
-    if not faults and len(parents) > 1:
+    faults += [
+        missing("population", name, template.populations, f"{study.path.name}: [control_subsets] {subset}")
+        for subset, name in study.typed.control_subsets.items()
+        if name not in template.populations
+    ]
+    if faults:
+        return faults
+    faults += [
+        f"{study.path.name}: [subsets] {' and '.join(same)} are both {name!r}; each is a population of its own"
+        for name in dict.fromkeys(names.values())
+        if len(same := [subset for subset in SUBSETS if names[subset] == name]) > 1
+    ]
+    rows = {subset: template.row(name) for subset, name in names.items()}
+    parents = {row.parent for row in rows.values()}
+    if len(parents) > 1:
         faults.append(f"{where}: the four subsets have parents {', '.join(sorted(parents))}; they partition one")
-    return faults
+    controls = {
+        subset: template.row(name) for subset, name in study.control_subsets.items() if name in template.populations
+    }
+    return faults or [
+        *(f"{where}: {fault}" for fault in quadrant_faults(rows)),
+        *(f"{where}: among CAR- cells {fault}" for fault in quadrant_faults(controls)),
+    ]
 
 
 def _read_headers(rows: Sequence[SampleRow], recipe: Recipe) -> tuple[dict[str, FCSMetadata], list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ import pandas as pd
 from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS
 from phenotype.figures.subsets import CONTRASTS
-from phenotype.subsets import SUBSET_LABELS
+from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
 __all__ = [
     "ALPHA",
@@ -140,14 +140,12 @@ def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...
     tests = _listed(sorted({clean(name) for name in comparisons["test"] if name})) or "no test"
     asct: Any = settings.get("asct") or {}
     days, reference = clean(asct.get("within_days", YEAR)), clean(asct.get("reference", "infusion"))
-    x, y = _subset_markers(run)
     return (
         "Each FCS file was compensated, then divided by the gating template, parents first. Where a threshold "
         "was fitted, it was fitted to the events of the parent, or of the population that the template names (on=…); a "
         "threshold that the data do not support is refused, and the populations below it have no number.",
-        f"The four subsets are the quadrants of CAR+ T cells by {x} and {y}: naive {x}+ {y}+ (which includes "
-        f"stem-memory cells), central memory {x}+ {y}−, effector memory {x}− {y}−, effector {x}− {y}+. Intervals of a "
-        "fraction are Wilson 95 % intervals; they describe the counting of events, not differences between patients.",
+        f"{_definitions(run)} Intervals of a fraction are Wilson 95 % intervals; they describe the counting of events, "
+        "not differences between patients.",
         f"Groups are derived from dates: the interval runs from the last ASCT to {reference}; up to {days} days is "
         "“ASCT ≤ 1 y before”, more is “ASCT > 1 y before”.",
         f"Every patient counts once. Groups were compared with: {tests}. The difference is the Hodges-Lehmann shift, "
@@ -175,13 +173,27 @@ def other_year(run: Mapping[str, Any]) -> str:
     )
 
 
-def _subset_markers(run: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the two markers of the quadrants, as the template of the run has them."""
+def _definitions(run: Mapping[str, Any]) -> str:
+    """Say how the template of the run divides CAR+ T cells into the four subsets."""
     settings: Any = run.get("settings") or {}
-    naive = str((settings.get("subsets") or {}).get("naive", "naive"))
-    rows = [str(line).split(",") for line in run.get("template") or ()]
-    channels = next((row[2].split("|") for row in rows if row[0] == naive and len(row) > 2), [])
-    return (clean(channels[0]), clean(channels[1])) if len(channels) == 2 else ("CD62L", "CD45RA")
+    names = {subset: str((settings.get("subsets") or {}).get(subset, subset)) for subset in SUBSETS}
+    lines = {line.partition(",")[0]: line for line in map(str, run.get("template") or ())}
+    signs = {subset: _signs(lines.get(name, "")) for subset, name in names.items()}
+    if not all(signs.values()):
+        populations = _listed([f"{SUBSET_LABELS[subset].lower()} {clean(name)}" for subset, name in names.items()])
+        return f"The four subsets are these populations of the gating template: {populations}."
+    parts = _listed([f"{SUBSET_LABELS[subset].lower()} {text}" for subset, text in signs.items()])
+    return f"The four subsets are quadrants of CAR+ T cells: {parts}. Naive includes stem-memory cells."
+
+
+def _signs(line: str) -> str:
+    """Return what a line of a template keeps as a quadrant: ``CD62L+ CD45RA−``; empty for another gate."""
+    found = re.match(r"[^,]*,[^,]*,([^,|]+)\|([^,|]+),quadrant,.*quadrant=([+-])([+-])", line)
+    if not found:
+        return ""
+    x, y, *signs = found.groups()
+    first, second = (sign.replace("-", "\N{MINUS SIGN}") for sign in signs)
+    return clean(f"{x}{first} {y}{second}")
 
 
 def settings_rows(settings: object, prefix: str = "") -> list[tuple[str, str]]:

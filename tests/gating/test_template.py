@@ -99,6 +99,15 @@ def test_the_lineage_of_a_population_holds_what_it_rests_on():
     assert template.lineage(["N"]).populations == ("Live", "T", "CAR", "N")
 
 
+def test_a_quadrant_says_the_side_it_keeps_of_each_channel():
+    """What divides cells into subsets is read from the template, not from the names of populations."""
+    rows = "A,root,CD62L|CD45RA,quadrant,quadrant=+-; on=root\nB,root,CD3,valley,side=below\n"
+
+    template = parse_template(HEADER + rows)
+
+    assert [row.signs for row in template.rows] == [{"CD62L": "+", "CD45RA": "-"}, {}]
+
+
 def test_controls_are_asked_for_on_the_population_of_the_fit():
     """A quadrant fitted on all T cells needs the FMO's T cells, not its CAR+ cells."""
     template = parse_template(

@@ -241,7 +241,7 @@ def test_no_compensation_is_possible_if_said_out_loud(study, results, change):
 
 def test_a_missing_marker_is_named_with_what_the_file_has(study, change):
     """The analyst reads which name to put under [markers]."""
-    change(study.parent / "gating.csv", "CD62L|CD45RA", "CD27|CD45RA")
+    change(study.parent / "gating.csv", "T cells,Live,CD3,", "T cells,Live,CD27,")
 
     result = call("run", study)
 

@@ -105,14 +105,27 @@ def test_another_limit_than_a_year_is_said():
     assert other_year({}) == ""
 
 
-def test_methods_name_the_markers_of_the_template(results):
-    """Where CD62L is shed a lab gates on CCR7; the methods must not say CD62L then."""
-    run = {"settings": {"subsets": {"naive": "Tn"}}, "template": ["Tn,CAR+ T,CCR7|CD45RA,quadrant,quadrant=++"]}
+def test_methods_name_the_markers_and_signs_of_the_template(results):
+    """Where CD62L is shed a lab gates on CCR7; on CD45RO, which is lost where CD45RA is gained, the signs turn."""
+    signs = {"Tn": "+-", "central_memory": "++", "effector_memory": "-+", "effector": "--"}
+    run = {
+        "settings": {"subsets": {"naive": "Tn"}},
+        "template": [f"{name},CAR+ T,CCR7|CD45RO,quadrant,quadrant={s}; on=T cells" for name, s in signs.items()],
+    }
 
     text = " ".join(methods(run, read_results(results).comparisons))
 
-    assert "naive CCR7+ CD45RA+" in text
+    assert "naive CCR7+ CD45RO−, central memory CCR7+ CD45RO+, effector memory CCR7− CD45RO+ and effector" in text
     assert "CD62L" not in text
+
+
+def test_methods_claim_no_quadrant_that_is_none(results):
+    """Rectangles drawn by a person are not the four quadrants; the methods say which populations were compared."""
+    run = {"template": ["naive,CAR+ T,CD62L|CD45RA,rectangle,x=100 5000; y=100 5000"]}
+
+    text = " ".join(methods(run, read_results(results).comparisons))
+
+    assert "The four subsets are these populations of the gating template: naive naive, central memory" in text
 
 
 def test_methods_say_the_tests_and_the_year(results):
