@@ -21,6 +21,7 @@ __all__ = [
     "check_counts",
     "check_drift",
     "check_gates",
+    "check_partition",
     "check_saturation",
     "check_spillover",
     "check_viability",
@@ -196,6 +197,16 @@ def check_counts(sample_id: str, subsets: list[dict[str, Any]], limits: CountLim
             yield Finding(sample_id, "few_events", count, limits.min_parent_events, "warning", message)
 
 
+def check_partition(sample_id: str, subsets: list[dict[str, Any]]) -> Iterator[Finding]:
+    """Say when the four subsets are not the whole of their parent: gates that overlap, or leave events out."""
+    counts = [row["count"] for row in subsets]
+    if not subsets or None in counts or sum(counts) == subsets[0]["parent_count"]:
+        return
+    held, parent = sum(counts), subsets[0]["parent_count"]
+    message = f"the four subsets hold {held} of {parent} CAR+ events: their gates overlap, or leave events out"
+    yield Finding(sample_id, "subsets_partition", held, parent, "warning", message)
+
+
 def check_spillover(matrices: Mapping[str, tuple[str, Spillover]]) -> Iterator[Finding]:
     """Find samples whose spillover matrix is not that of their batch.
 
@@ -217,7 +228,7 @@ def check_spillover(matrices: Mapping[str, tuple[str, Spillover]]) -> Iterator[F
 
 
 def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit: float = 0.2) -> Iterator[Finding]:
-    """Compare the positive cells' median of each batch with the median of the other batches' medians.
+    """Compare the positive cells' median of each batch with the median of all batches' medians.
 
     With three batches or more the odd one is found; with two, which is odd cannot be known and both are named.
 
@@ -232,20 +243,27 @@ def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit
         instrument drift by less, and shed CD62L falls by more.
     """
     for marker in markers:
-        medians: dict[str, list[float]] = {}
-        for row in locations:
-            if row["marker"] == marker and (row["positive_median"] or 0) > 0:
-                medians.setdefault(row["batch"], []).append(float(np.log10(row["positive_median"])))
-        for batch, inside in sorted(medians.items()):
-            outside = [float(np.median(values)) for name, values in medians.items() if name != batch]
-            shift = float(np.median(inside) - np.median(outside)) if outside else 0.0
+        brightness = _brightness(locations, marker)
+        for batch, inside in sorted(brightness.items()):
+            others = [value for name, value in brightness.items() if name != batch]
+            usual = [*others, inside] if len(others) > 1 else others
+            shift = inside - float(np.median(usual)) if usual else 0.0
             if abs(shift) > limit:
                 ids = sorted({row["sample_id"] for row in locations if row["batch"] == batch})
                 message = (
-                    f"{marker}+ cells of batch {batch} are {10**shift:.2g} times as bright as those of the other "
-                    f"batches: shedding, another voltage or another lot?"
+                    f"{marker}+ cells of batch {batch or '(none)'} are {10**shift:.2g} times as bright as those of the "
+                    f"{'other' if len(others) == 1 else 'usual'} batch: shedding, another voltage or another lot?"
                 )
                 yield from (Finding(name, "batch_shift", shift, limit, "warning", message) for name in ids)
+
+
+def _brightness(locations: list[dict[str, Any]], marker: str) -> dict[str, float]:
+    """Return the median over a batch's samples of the positive cells' median, in decades."""
+    found: dict[str, list[float]] = {}
+    for row in locations:
+        if row["marker"] == marker and (row["positive_median"] or 0) > 0:
+            found.setdefault(row["batch"], []).append(float(np.log10(row["positive_median"])))
+    return {batch: float(np.median(values)) for batch, values in found.items()}
 
 
 def _largest_difference(one: Spillover, other: Spillover) -> tuple[float, str]:

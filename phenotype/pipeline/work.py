@@ -39,6 +39,7 @@ from phenotype.quality import (
     check_acquisition,
     check_counts,
     check_gates,
+    check_partition,
     check_saturation,
     check_viability,
     file_findings,
@@ -244,4 +245,5 @@ def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dic
         *check_viability(name, gated, LIVE, recipe.min_viability),
         *check_gates(name, gated),
         *check_counts(name, subsets, recipe.limits),
+        *check_partition(name, subsets),
     ]

@@ -10,6 +10,7 @@ from phenotype.quality import (
     check_counts,
     check_drift,
     check_gates,
+    check_partition,
     check_saturation,
     check_spillover,
     check_viability,
@@ -180,10 +181,27 @@ def test_a_repair_is_found_under_its_rule():
 
 
 def test_of_three_batches_only_the_odd_one_is_flagged():
-    """A warning on the two sound batches would send the analyst to the wrong files."""
+    """A warning on the sound batches would send the analyst to the wrong files; they too are not quite alike."""
+    usual = {"B0": 8000, "B1": 3500, "B2": 10_000}
     rows = [
-        {"sample_id": f"s{i}", "batch": f"B{i % 3}", "marker": "CD62L", "positive_median": 4000 if i % 3 == 1 else 8000}
+        {"sample_id": f"s{i}", "batch": f"B{i % 3}", "marker": "CD62L", "positive_median": usual[f"B{i % 3}"]}
         for i in range(12)
     ]
 
     assert {finding.sample_id for finding in check_drift(rows, ("CD62L",))} == {"s1", "s4", "s7", "s10"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ([40, 30, 20, 10], []),
+        ([40, 30, 20, 20], ["subsets_partition"]),
+        ([40, 30, 20, 0], ["subsets_partition"]),
+        ([None, 30, 20, 10], []),
+    ],
+)
+def test_subsets_that_are_not_the_whole_of_their_parent_are_said(counts, found):
+    """They would be compared as if they were shares of one whole; a refused one is said elsewhere."""
+    rows = [{"count": count, "parent_count": 100} for count in counts]
+
+    assert checks(check_partition("pt01", rows)) == found
