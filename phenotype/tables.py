@@ -8,20 +8,17 @@ import csv
 import io
 import math
 import re
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from difflib import get_close_matches
-from html import unescape
 from itertools import zip_longest
 from pathlib import Path
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
-
 from gating import missing
 from phenotype.errors import StudyError
+from phenotype.workbook import read_workbook
 
 __all__ = [
     "MISSING",
@@ -52,8 +49,6 @@ Kind = Callable[[str], Cell]
 
 _TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 _SEPARATORS = (",", ";", "\t")
-_LARGEST_WORKBOOK = 500_000_000
-"""Bytes unpacked. A clinical sheet has some 100 kB; this stops a zip bomb before it fills the memory."""
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
@@ -127,12 +122,22 @@ def read_table(path: Path | str, *, sheet: str | None = None) -> Table:
             [f"{path.name}: no such file in {path.parent.name or '.'}; the path is relative to study.toml"]
         )
     ending = path.suffix.casefold()
-    if ending == ".xlsx":
-        return _read_workbook(path, sheet)
-    if ending not in _TEXT_ENDINGS:
+    if ending not in {".xlsx", *_TEXT_ENDINGS}:
         raise StudyError([f"{path.name}: ends in {ending!r}; save it as .csv, .tsv or .xlsx"])
-    if sheet:
+    if sheet and ending != ".xlsx":
         raise StudyError([f"{path.name}: has no sheets, and sheet = {sheet!r} is asked for; name an .xlsx or drop it"])
+    try:
+        return _from_workbook(path, sheet) if ending == ".xlsx" else _from_text(path)
+    except OSError as error:
+        raise StudyError([f"{path.name}: cannot be read: {error.strerror}"]) from error
+
+
+def _from_workbook(path: Path, sheet: str | None) -> Table:
+    found = read_workbook(path, sheet)
+    return _table(found.name, found.rows, found.notes)
+
+
+def _from_text(path: Path) -> Table:
     text, notes = _decoded(path)
     return _table(path.name, _text_rows(text, path.name), notes)
 
@@ -179,7 +184,7 @@ def _table(name: str, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> Ta
     columns = [cell.casefold() for cell in filled[0][1]]
     counts = Counter(filter(None, columns))
     faults = [f"{name}: column {column!r} is there {n} times; keep one" for column, n in counts.items() if n > 1]
-    faults += [fault for number, row in filled[1:] for fault in _outside(name, number, row, columns)]
+    faults += _outside(name, filled)
     if faults:
         raise StudyError(faults)
     named = tuple(
@@ -189,118 +194,29 @@ def _table(name: str, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> Ta
     return Table(name, tuple(filter(None, columns)), named, tuple(notes))
 
 
-def _outside(name: str, number: int, row: Sequence[str], columns: Sequence[str]) -> Iterator[str]:
-    """Find cells that stand under no column name."""
-    for position, (column, cell) in enumerate(zip_longest(columns, row, fillvalue=""), start=1):
-        if cell and not column:
-            yield (
-                f"{name}: row {number}: {cell!r} is in cell {position}, and the header names no column {position}; "
-                f"name the column, or quote a cell that holds the separator"
-            )
+def _outside(name: str, filled: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
+    """Find rows with cells under no column name; a title above the header is one fault, not one for each row."""
+    (first, header), *rows = filled
+    faults = [f"{name}: row {number}: {fault}" for number, row in rows if (fault := _stray(header, row))]
+    if len(faults) < 2 or len(faults) < len(rows):
+        return faults
+    title = " ".join(filter(None, header))
+    fault = "names fewer columns than the rows below have; remove a title above the header, or name every column"
+    return [f"{name}: row {first}: {title!r} {fault}"]
 
 
-def _read_workbook(path: Path, sheet: str | None) -> Table:
-    """Read one sheet of an Excel workbook."""
-    _check_size(path)
-    try:
-        with CalamineWorkbook.from_path(str(path)) as workbook:
-            chosen = _sheet(workbook, path.name, sheet)
-            hidden = chosen not in _visible(workbook)
-            cells = workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
-            name = path.name if len(workbook.sheet_names) == 1 else f"{path.name}: sheet {chosen!r}"
-    except PasswordError as error:
-        raise StudyError([f"{path.name}: is protected by a password; save a copy without one"]) from error
-    except CalamineError as error:
-        raise StudyError([f"{path.name}: cannot be read as a workbook ({error}); save it as .xlsx anew"]) from error
-    broken = _broken_cells(path, chosen)
-    if broken:
-        raise StudyError([f"{name}: {fault}" for fault in broken])
-    notes = [f"{name}: is a hidden sheet, read because study.toml names it"] if hidden else []
-    return _table(name, [[_cell_text(cell) for cell in row] for row in cells], notes)
-
-
-def _check_size(path: Path) -> None:
-    """Refuse what is no workbook, and one that unpacks to more than any sheet of patients holds."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile as error:
-        fault = "is no .xlsx workbook, or protected by a password; save it as .xlsx anew, without one"
-        raise StudyError([f"{path.name}: {fault}"]) from error
-    if size > _LARGEST_WORKBOOK:
-        raise StudyError(
-            [f"{path.name}: unpacks to {size} bytes, more than {_LARGEST_WORKBOOK}; save the sheet as CSV"]
-        )
-
-
-def _sheet(workbook: CalamineWorkbook, name: str, wanted: str | None) -> str:
-    """Return which sheet to read: the one named, or the only visible one."""
-    if wanted:
-        if wanted not in workbook.sheet_names:
-            raise StudyError([missing("sheet", wanted, workbook.sheet_names, name)])
-        return wanted
-    visible = _visible(workbook)
-    if len(visible) != 1:
-        listed = ", ".join(repr(one) for one in visible) or "none"
-        raise StudyError([f"{name}: {len(visible)} visible sheets ({listed}); say which with sheet = under [study]"])
-    return visible[0]
-
-
-def _visible(workbook: CalamineWorkbook) -> list[str]:
-    return [str(entry.name) for entry in workbook.sheets_metadata if entry.visible == SheetVisibleEnum.Visible]
-
-
-def _cell_text(value: object) -> str:
-    """Return a cell of a workbook as one would type it.
-
-    >>> [_cell_text(value) for value in (7.0, 0.25, datetime(2024, 3, 1), "00123", True)]
-    ['7', '0.25', '2024-03-01', '00123', 'TRUE']
-    """
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value)
-
-
-def _broken_cells(path: Path, sheet: str) -> list[str]:
-    """Find cells whose formula failed or was never computed: a reader gives them as empty, which they are not."""
-    with zipfile.ZipFile(path) as archive:
-        part = _sheet_part(archive, sheet)
-        text = archive.read(part).decode("utf-8", "replace") if part in archive.namelist() else ""
-    faults = []
-    for attributes, content in re.findall(r"<c\s([^>]*[^>/])>(.*?)</c>", text, flags=re.DOTALL):
-        where = re.search(r'\br="([A-Z]+[0-9]+)"', attributes)
-        value = re.search(r"<v>(.*?)</v>", content)
-        if where and re.search(r'\bt="e"', attributes):
-            faults.append(f"cell {where[1]} is {value[1] if value else 'an error'}; type the value")
-        elif where and "<f" in content and not (value and value[1]) and 't="str"' not in attributes:
-            faults.append(
-                f"cell {where[1]} has a formula without a value; open and save it in Excel, or type the value"
-            )
-    return faults
-
-
-def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str:
-    """Return the name that a sheet has within the workbook's archive; empty if it cannot be told."""
-    parts = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
-    if not set(parts) <= set(archive.namelist()):
+def _stray(header: Sequence[str], row: Sequence[str]) -> str:
+    """Say where the first cell without a column name is; empty if there is none."""
+    cells = zip_longest(header, row, fillvalue="")
+    stray = [(position, cell) for position, (column, cell) in enumerate(cells, start=1) if cell and not column]
+    if not stray:
         return ""
-    book, links = (archive.read(part).decode("utf-8", "replace") for part in parts)
-    ids = {unescape(_attribute(tag, "name")): _attribute(tag, "r:id") for tag in re.findall(r"<sheet\s[^>]*>", book)}
-    targets = {_attribute(tag, "Id"): _attribute(tag, "Target") for tag in re.findall(r"<Relationship\s[^>]*>", links)}
-    target = targets.get(ids.get(sheet, ""), "")
-    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-
-
-def _attribute(tag: str, name: str) -> str:
-    """Return an attribute's text from an XML tag."""
-    found = re.search(rf'\s{name}="([^"]*)"', tag)
-    return found[1] if found else ""
+    position, cell = stray[0]
+    more = f", with {len(stray) - 1} more to its right" if len(stray) > 1 else ""
+    return (
+        f"{cell!r} is in cell {position}{more}, and the header names no column {position}; name the column, or quote a "
+        f"cell that holds the separator"
+    )
 
 
 def column_faults(table: Table, required: Iterable[str]) -> list[str]:

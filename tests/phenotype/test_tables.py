@@ -130,6 +130,35 @@ def test_a_sheet_of_a_csv_is_refused(tmp_path):
         read_table(saved(tmp_path, "a\n"), sheet="Patients")
 
 
+def test_a_title_above_the_header_is_one_fault(tmp_path):
+    """One line of text says more than a line for each of a thousand cells."""
+    with pytest.raises(StudyError) as caught:
+        read_table(saved(tmp_path, "Cohort of 2024\na,b\n1,2\n3,4\n"))
+
+    assert caught.value.faults == (
+        "t.csv: row 1: 'Cohort of 2024' names fewer columns than the rows below have; remove a title above the "
+        "header, or name every column",
+    )
+
+
+def test_a_row_with_too_many_cells_is_one_fault(tmp_path):
+    """A decimal comma shifts every cell after it; the first one tells where to look."""
+    with pytest.raises(StudyError, match=r"row 3: '2' is in cell 3, with 1 more to its right, and the header names no"):
+        read_table(saved(tmp_path, "a,b\n1,2\n1,1,2,3\n"))
+
+
+def test_a_sheet_that_may_not_be_read_is_one_fault_among_others(tmp_path, monkeypatch):
+    """A file open in another program or kept by another user must not hide the faults of the other sheets."""
+
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    with pytest.raises(StudyError, match=r"t.csv: cannot be read: Permission denied"):
+        read_table(saved(tmp_path, "a\n"))
+
+
 def test_a_workbook_is_read_as_it_looks(tmp_path):
     """A cell shown as 2024-03-01 or 7 is that, not 45352 or 7.0; an identifier keeps its zeros."""
     rows = [
@@ -197,9 +226,42 @@ def test_a_formula_that_failed_is_refused(tmp_path):
     )
 
 
+def test_merged_cells_are_refused(tmp_path):
+    """One date over three patients belongs to three patients, and a reader gives it to the first."""
+    path = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["id", "prior_asct"])
+        sheet.write_column(1, 0, ["P1", "P2", "P3"])
+        sheet.merge_range("B2:B4", 1)
+
+    with pytest.raises(StudyError, match=r"t.xlsx: cells B2:B4 are merged, so all but the first are empty; unmerge"):
+        read_table(path)
+
+
+def test_hidden_rows_and_columns_are_read_and_noted(tmp_path):
+    """Who filtered a patient away may believe that she does not count."""
+    path = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate([["id", "x"], ["P1", 1], ["P2", 2], ["P3", 3]]):
+            sheet.write_row(number, 0, row)
+        sheet.set_row(2, None, None, {"hidden": True})
+        sheet.set_row(7, None, None, {"hidden": True})
+        sheet.set_column("B:B", None, None, {"hidden": True})
+
+    table = read_table(path)
+
+    assert [row["id"] for row in table.rows] == ["P1", "P2", "P3"]
+    assert table.notes == (
+        "t.xlsx: hidden rows are read too (3); delete a row that should not count",
+        "t.xlsx: hidden columns are read too (2 to 2, counted from the left)",
+    )
+
+
 def test_a_workbook_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
     """A few kilobytes can unpack to all memory of a shared server."""
-    monkeypatch.setattr("phenotype.tables._LARGEST_WORKBOOK", 1000)
+    monkeypatch.setattr("phenotype.workbook._LARGEST_WORKBOOK", 1000)
 
     with pytest.raises(StudyError, match=r"t.xlsx: unpacks to [0-9]+ bytes, more than 1000"):
         read_table(workbook(tmp_path, {"A": [["a"]]}))
