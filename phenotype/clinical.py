@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 
+from gating import missing
 from phenotype.errors import StudyError
 from phenotype.study import Study
 from phenotype.subsets import SUBSETS
@@ -25,6 +25,7 @@ from phenotype.tables import (
     Table,
     by_row,
     column_faults,
+    look_alikes,
     parse_cells,
     parse_date,
     parse_flag,
@@ -57,9 +58,11 @@ _DATES = (
 )  # fmt: skip
 _FLAGS = ("prior_asct", "extramedullary_disease")
 _GRADES = ("crs_grade", "icans_grade")
-_MEASURED = ("hb_g_l_d30", "anc_1e9_l_d30", "plt_1e9_l_d30")
+_MEASURED = {"hb_g_l_d30": (20, 250), "anc_1e9_l_d30": (0, 100), "plt_1e9_l_d30": (0, 3000)}
+"""Least and most a patient can have in the unit of the column's name: g/dL and cells per µL lie outside."""
 _KNOWN = ("patient_id", *_DATES, *_FLAGS, *_GRADES, *_MEASURED, "best_response", "death_cause")
 _IN_ORDER = (
+    ("first_asct_date", "last_asct_date"),
     ("apheresis_date", "infusion_date"),
     ("infusion_date", "response_date"),
     ("infusion_date", "progression_date"),
@@ -181,7 +184,7 @@ def read_clinical(study: Study) -> Clinical:
         With every fault, each with row, column and the value found.
     """
     table, notes = _without_persons(read_table(study.clinical, sheet=study.sheet))
-    faults = column_faults(table, ("patient_id", f"{study.asct.reference}_date", "prior_asct"))
+    faults = [*column_faults(table, ("patient_id", f"{study.asct.reference}_date", "prior_asct")), *_asct_faults(table)]
     if not faults and not table.rows:
         faults = [f"{table.name}: no patients; fill in a row for each"]
     if faults:
@@ -199,7 +202,7 @@ def read_clinical(study: Study) -> Clinical:
     told = [
         f"{table.name}: patient {p!r}: {n}" for p, n in zip(groups["patient_id"], groups["asct_note"], strict=True) if n
     ]
-    return Clinical(frame, (*table.notes, *notes, *_misspelt(table), *odd, *told))
+    return Clinical(frame, (*table.notes, *notes, *_odd_columns(table), *odd, *told))
 
 
 def _without_persons(table: Table) -> tuple[Table, list[str]]:
@@ -228,7 +231,7 @@ def _kinds(table: Table) -> dict[str, Kind]:
     kinds: dict[str, Kind] = dict.fromkeys(dates, parse_date)
     kinds |= dict.fromkeys(_FLAGS, parse_flag)
     kinds |= dict.fromkeys(_GRADES, _parse_grade)
-    kinds |= dict.fromkeys(_MEASURED, parser_of_number(low=0))
+    kinds |= {column: parser_of_number(*limits) for column, limits in _MEASURED.items()}
     kinds["best_response"] = parser_of_level(RESPONSES)
     return kinds
 
@@ -301,7 +304,10 @@ def _frame(table: Table, values: Sequence[Mapping[str, Cell]]) -> tuple[pd.DataF
 
 
 def _covariate(cells: Sequence[Any]) -> tuple["pd.Series[Any]", list[str]]:
-    """Return a column of the lab's own: numbers if all are, else text; and the first word among mostly numbers."""
+    """Return a column of the lab's own: numbers if all are, else text; and the first word among mostly numbers.
+
+    A decimal comma is such a word wherever it stands.
+    """
     known = [cell for cell in cells if cell is not None]
     if known and all(_reads(parse_whole, cell) for cell in known):
         return pd.Series([None if cell is None else int(cell) for cell in cells], dtype="Int64"), []
@@ -309,7 +315,8 @@ def _covariate(cells: Sequence[Any]) -> tuple["pd.Series[Any]", list[str]]:
     if known and len(numbers) == len(known):
         return pd.Series([None if cell is None else float(cell) for cell in cells], dtype="float64"), []
     words = [cell for cell in known if cell not in numbers]
-    return pd.Series(cells, dtype="object"), words[:1] if len(numbers) > len(words) else []
+    commas = [cell for cell in words if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", cell)]
+    return pd.Series(cells, dtype="object"), words[:1] if len(numbers) > len(words) else commas[:1]
 
 
 def _reads(kind: Kind, text: str) -> bool:
@@ -321,12 +328,31 @@ def _reads(kind: Kind, text: str) -> bool:
     return not re.match(r"[+-]?0[0-9]", text)
 
 
-def _misspelt(table: Table) -> Iterator[str]:
-    """Find columns that are almost a known one."""
+def _asct_faults(table: Table) -> Iterator[str]:
+    """Find a transplant date that is not there, or under a name that is almost the right one.
+
+    The groups rest on it: without the date of a second transplant a patient is in another group, and no cell
+    looks wrong.
+    """
+    for column, meant in look_alikes(table, _KNOWN, cutoff=0.85).items():
+        if _is_asct_date(meant) and not _is_asct_date(column):
+            yield f"{table.name}: column {column!r} looks like {meant!r}, which is not there; name it so, or less alike"
+    transplanted = any(row["prior_asct"] == "1" for row in table.rows)
+    if transplanted and not any(map(_is_asct_date, table.columns)):
+        yield missing("column", "last_asct_date", table.columns, table.name)
+
+
+def _odd_columns(table: Table) -> Iterator[str]:
+    """Find columns that are almost a known one, and transplants that may be meant and are not counted."""
+    for column, meant in look_alikes(table, _KNOWN, cutoff=0.85).items():
+        if not _is_asct_date(column):
+            yield f"{table.name}: column {column!r} is not known and kept as a covariate; did you mean {meant!r}?"
     for column in table.columns:
-        close = get_close_matches(re.sub(r"\W+", "_", column), _KNOWN, n=1, cutoff=0.85)
-        if column not in _KNOWN and close and close[0] not in table.columns and not _is_asct_date(column):
-            yield f"{table.name}: column {column!r} is not known and kept as a covariate; did you mean {close[0]!r}?"
+        if re.search(r"transplant|sct|hct", column) and "date" in column and not _is_asct_date(column):
+            yield (
+                f"{table.name}: column {column!r} does not count as an autologous transplant; if it is one, write "
+                f"'asct' in its name"
+            )
 
 
 def derive_groups(clinical: Clinical, study: Study) -> pd.DataFrame:

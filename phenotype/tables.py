@@ -29,6 +29,7 @@ __all__ = [
     "Table",
     "by_row",
     "column_faults",
+    "look_alikes",
     "nearest",
     "parse_cells",
     "parse_date",
@@ -222,6 +223,21 @@ def _stray(header: Sequence[str], row: Sequence[str]) -> str:
 def column_faults(table: Table, required: Iterable[str]) -> list[str]:
     """Say which required columns a table does not have, and which of its own comes closest."""
     return [missing("column", column, table.columns, table.name) for column in required if column not in table.columns]
+
+
+def look_alikes(table: Table, known: Sequence[str], *, cutoff: float) -> dict[str, str]:
+    """Return columns that are almost a known one which the table does not have: as written, and as meant.
+
+    Examples
+    --------
+    >>> table = Table("samples.csv", ("file", "bacth", "Batch note"), ())
+    >>> look_alikes(table, ("file", "batch"), cutoff=0.75)
+    {'bacth': 'batch'}
+    """
+    absent = [column for column in known if column not in table.columns]
+    own = {column: re.sub(r"\W+", "_", column) for column in table.columns if column not in known}
+    close = {column: get_close_matches(plain, absent, n=1, cutoff=cutoff) for column, plain in own.items()}
+    return {column: found[0] for column, found in close.items() if found}
 
 
 def nearest(wanted: str, known: Sequence[str]) -> str:

@@ -322,6 +322,66 @@ def test_a_column_that_is_almost_known_is_noted(tmp_path):
     )
 
 
+@pytest.mark.parametrize("written", ["last_astc_date", "lastasct_dat", "first_asct_dat"])
+def test_a_transplant_date_that_is_almost_known_is_refused(tmp_path, written):
+    """Without the second transplant of a tandem a patient is in another group, and every cell looks right."""
+    (fault,) = faults(
+        tmp_path, "A,2024-03-01,1,2020-01-01,2023-12-01\n", f"{HEADER.replace('last', 'other')},{written}"
+    )
+
+    assert fault.startswith(f"column {written!r} looks like ")
+    assert fault.endswith("which is not there; name it so, or less alike")
+
+
+def test_transplanted_patients_need_a_column_of_dates(tmp_path):
+    """Else all of them would be of unknown time, each with a note of her own."""
+    header = "patient_id,infusion_date,prior_asct"
+
+    (fault,) = faults(tmp_path, "A,2024-03-01,1\n", header)
+
+    assert fault.startswith("no column 'last_asct_date'")
+    assert list(groups(tmp_path, "A,2024-03-01,0\n", header)["asct_group"]) == ["none"]
+
+
+def test_another_transplant_does_not_count_and_is_noted(tmp_path):
+    """An allogeneic one must not count; an autologous one under another name should not be lost."""
+    (note,) = read(tmp_path, "A,2024-03-01,1,2020-01-01,2023-12-01\n", HEADER + ",transplant_2_date").notes
+
+    assert note == (
+        "clinical.csv: column 'transplant_2_date' does not count as an autologous transplant; if it is one, write "
+        "'asct' in its name"
+    )
+
+
+def test_the_first_transplant_is_not_after_the_last(tmp_path):
+    """One of the two is wrong, and the group rests on them."""
+    (fault,) = faults(tmp_path, "A,2024-03-01,1,2022-01-01,2023-12-01\n", HEADER + ",first_asct_date")
+
+    assert fault == ("row 2: last_asct_date is '2022-01-01', before first_asct_date '2023-12-01'; one of them is wrong")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "limits"),
+    [
+        ("hb_g_l_d30", "12.7", "20 and 250"),
+        ("anc_1e9_l_d30", "1740", "0 and 100"),
+        ("plt_1e9_l_d30", "51000", "0 and 3000"),
+    ],
+)
+def test_a_value_in_another_unit_is_refused(tmp_path, column, cell, limits):
+    """12.7 g/dL read as g/L is a patient with fatal anaemia; the column's name says the unit."""
+    assert faults(tmp_path, f"A,2024-03-01,0,,{cell}\n", f"{HEADER},{column}") == (
+        f"row 2: {column} is {cell!r}; it must be within {limits}",
+    )
+
+
+def test_a_covariate_with_decimal_commas_is_noted(tmp_path):
+    """A whole column of them is text without a single number, and no typing error that stands out."""
+    clinical = read(tmp_path, 'A,2024-03-01,0,,"3,08"\nB,2024-03-01,0,,"2,09"\n', HEADER + ",dose")
+
+    assert clinical.notes == ("clinical.csv: column 'dose' is text, since '3,08' is no number",)
+
+
 def test_a_number_column_with_a_word_is_noted(tmp_path):
     """A typing error turns an age into text; the analysis that misses it should be no riddle."""
     clinical = read(tmp_path, "A,2024-03-01,0,,60\nB,2024-03-01,0,,6o\nC,2024-03-01,0,,62\n", HEADER + ",age")
