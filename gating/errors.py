@@ -89,8 +89,10 @@ def missing(kind: str, wanted: str, known: Iterable[str], where: str) -> str:
     --------
     >>> missing("channel", "CD3e", ["FSC-A", "CD3"], "pt01.fcs")
     "pt01.fcs: no channel 'CD3e'; did you mean 'CD3'? Known: FSC-A, CD3"
+    >>> missing("marker", "CD3e", ["FSC-A", "CD3 (PE-A)"], "pt01.fcs")
+    "pt01.fcs: no marker 'CD3e'; did you mean 'CD3'? Known: FSC-A, CD3 (PE-A)"
     """
     known = list(known)
-    close = get_close_matches(wanted, known, n=1)
+    close = get_close_matches(wanted, [part for name in known for part in (name, name.partition(" (")[0])], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"{where}: no {kind} {wanted!r}{hint} Known: {', '.join(known) or 'none'}"

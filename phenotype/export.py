@@ -86,7 +86,7 @@ def export_fcs(
     settings = read_study(path)
     for own in settings.inputs[1:]:
         _check_unchanged(own, hashes.get(own.name), own.name)
-    rows = {row.sample_id: row for row in read_samples(settings)}
+    rows = {row.sample_id: row for row in read_samples(settings).rows}
     gates = _by_sample(results / "gates.csv", GATE_COLUMNS)
     counts = _by_sample(results / "populations.csv", POPULATION_COLUMNS)
     folder = out or results / "export" / "fcs"

@@ -13,15 +13,16 @@ from pathlib import Path, PurePosixPath
 
 from phenotype.errors import StudyError
 from phenotype.study import Study
-from phenotype.tables import CellError, Row, Table, by_row, column_faults, nearest, parse_day, read_table
+from phenotype.tables import CellError, Row, Table, by_row, column_faults, look_alikes, nearest, parse_day, read_table
 
-__all__ = ["ROLES", "JoinReport", "SampleRow", "join_patients", "read_samples", "unlisted_files"]
+__all__ = ["ROLES", "JoinReport", "SampleRow", "SampleSheet", "join_patients", "read_samples", "unlisted_files"]
 
 ROLES = ("product", "monitoring", "fmo", "unstained", "single_stain", "untransduced")
 _OF_PATIENTS = {"product": "product", "monitoring": "monitoring sample"}
 _OF_MARKERS = ("fmo", "single_stain")
 _REQUIRED = ("file", "patient_id", "role")
-_COLUMNS = (*_REQUIRED, "dataset", "day", "batch", "marker", "sample_id")
+_OPTIONAL = ("dataset", "day", "batch", "marker")
+_COLUMNS = (*_REQUIRED, *_OPTIONAL, "sample_id")
 _LONGEST_ID = 150
 """Characters; with a folder and an ending, still a file name on every system."""
 
@@ -57,6 +58,16 @@ class SampleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleSheet:
+    """A sample sheet that holds together."""
+
+    rows: tuple[SampleRow, ...]
+    """In the order of the sheet."""
+    notes: tuple[str, ...] = ()
+    """What was odd but usable."""
+
+
+@dataclass(frozen=True, slots=True)
 class JoinReport:
     """Which patients are on both sides of the join of products and clinical sheet, and which on one."""
 
@@ -69,13 +80,13 @@ class JoinReport:
     """Pairs that did not match and differ only in case, blanks, dashes or leading zeros, in words."""
 
 
-def read_samples(study: Study) -> tuple[SampleRow, ...]:
+def read_samples(study: Study) -> SampleSheet:
     """Read the sample sheet.
 
     Returns
     -------
-    tuple of SampleRow
-        In the order of the sheet. Paths are relative to the folder of study.toml; files need not exist.
+    SampleSheet
+        Paths are relative to the folder of study.toml; files need not exist.
 
     Raises
     ------
@@ -83,7 +94,7 @@ def read_samples(study: Study) -> tuple[SampleRow, ...]:
         With every fault, each with its row.
     """
     table = read_table(study.samples)
-    faults = column_faults(table, _REQUIRED)
+    faults = [*column_faults(table, _REQUIRED), *_misspelt(table)]
     if not faults and not table.rows:
         faults = [f"{table.name}: no rows; list each FCS file"]
     if faults:
@@ -92,8 +103,15 @@ def read_samples(study: Study) -> tuple[SampleRow, ...]:
     faults += [*_repeated_files(table), *_repeated_patients(table), *_repeated_ids(table)]
     if faults:
         raise StudyError(by_row(faults))
+    notes = [] if "batch" in table.columns else [f"{table.name}: no column 'batch': every control serves every sample"]
     rows = zip(table.rows, _sample_ids(table.rows), strict=True)
-    return tuple(_sample_row(row, sample_id, table, study) for row, sample_id in rows)
+    return SampleSheet(tuple(_sample_row(row, name, table, study) for row, name in rows), (*table.notes, *notes))
+
+
+def _misspelt(table: Table) -> Iterator[str]:
+    """Find columns that are almost one that is absent: without its batch a sample meets another day's controls."""
+    for column, meant in look_alikes(table, _OPTIONAL, cutoff=0.75).items():
+        yield f"{table.name}: column {column!r} looks like {meant!r}, which is not there; name it so, or less alike"
 
 
 def _sample_row(row: Row, sample_id: str, table: Table, study: Study) -> SampleRow:
@@ -292,6 +310,7 @@ def _look_alikes(products: Sequence[str], clinical: Sequence[str]) -> Iterator[s
 
 
 def _plain(patient: str) -> str:
-    """Return a patient's name without what the eye overlooks: case, blanks, kinds of dashes, leading zeros."""
+    """Return a patient's name without what the eye overlooks: case, blanks, dashes, leading zeros, unseen signs."""
     text = unicodedata.normalize("NFKC", patient).casefold()
+    text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\s_\-\u2010-\u2015\u2212]", "", text))

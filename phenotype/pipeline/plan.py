@@ -1,7 +1,6 @@
 """What a run will do: every input read and checked, every fault said at once, nothing gated yet."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ from gating import (
     GatingTemplate,
     Spillover,
     TemplateError,
-    find_channel,
     missing,
     needed_controls,
-    read_fcs_metadata,
     read_spillover,
     read_template,
     same_marker,
@@ -26,6 +23,15 @@ from phenotype.clinical import Clinical, derive_groups, read_clinical
 from phenotype.errors import StudyError
 from phenotype.frequencies import CountLimits
 from phenotype.kinetics import read_kinetics
+from phenotype.pipeline.files import (
+    GATED_ROLES,
+    Failure,
+    control_failures,
+    grouped,
+    panel_failures,
+    read_headers,
+    twin_failures,
+)
 from phenotype.pipeline.work import Recipe
 from phenotype.samples import JoinReport, SampleRow, join_patients, read_samples, unlisted_files
 from phenotype.study import Study, read_study
@@ -33,7 +39,9 @@ from phenotype.subsets import SUBSETS, quadrant_faults
 
 __all__ = ["Plan", "make_plan"]
 
-GATED_ROLES = ("product", "monitoring")
+ControlKey = tuple[str, str, str, str]
+Controls = dict[ControlKey, tuple[SampleRow, ...]]
+"""Tubes that can be read, by batch, role, population and marker."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +49,11 @@ class Plan:
     """A study whose inputs hold together, and the files that do not."""
 
     study: Study
+    rows: tuple[SampleRow, ...]
+    """The whole sample sheet."""
     samples: tuple[SampleRow, ...]
     """Rows to gate: products and monitoring samples whose file can be read."""
-    controls: Mapping[tuple[str, str, str, str], tuple[SampleRow, ...]]
-    """Tubes by batch, role, population and marker."""
+    controls: Controls
     recipe: Recipe
     clinical: Clinical
     patients: pd.DataFrame
@@ -67,36 +76,49 @@ def make_plan(path: Path) -> Plan:
     """
     study = read_study(path)
     faults: list[str] = []
-    rows = _collected(faults, read_samples, study) or ()
+    sheet = _collected(faults, read_samples, study)
     template = _collected(faults, read_template, study.template)
     clinical = _collected(faults, read_clinical, study)
     kinetics = _collected(faults, read_kinetics, study)
     compensation = _collected(faults, _compensation, study)
     if template is not None:
-        faults += _subset_faults(study, template)
-    if template is None or clinical is None or compensation is None or faults:
+        faults += [*_subset_faults(study, template), *_alias_faults(study, template)]
+    if sheet is None or template is None or clinical is None or compensation is None or faults:
         raise StudyError(faults)
-    recipe = _recipe(study, template, compensation)
-    metadata, failures = _read_headers([row for row in rows if row.role in GATED_ROLES], recipe)
-    failures += _panel_failures(metadata, rows, recipe)
+    rows, recipe = sheet.rows, _recipe(study, template, compensation)
+    unlisted = unlisted_files(study, rows)
+    metadata, failures = read_headers([row for row in rows if row.role in GATED_ROLES], recipe, unlisted)
+    failures += panel_failures(metadata, rows, recipe)
+    failures += _first_of_each(twin_failures(rows), failures)
     bad = {failure["file"] for failure in failures}
-    if not any(row.role in GATED_ROLES and row.tube not in bad for row in rows):
-        raise StudyError([failure["error"] for failure in failures] or [f"{study.samples.name}: no product to gate"])
-    products = [row for row in rows if row.role == "product"]
-    join = join_patients(clinical.table["patient_id"], products)
+    samples = tuple(row for row in rows if row.role in GATED_ROLES and row.tube not in bad)
+    if not samples:
+        raise StudyError(grouped(failures) or [f"{study.samples.name}: no product to gate"])
+    controls = _controls(rows, recipe)
+    tubes = {row.tube: row for found in controls.values() for row in found}
+    unusable = control_failures(tubes.values(), recipe, unlisted)
+    join = join_patients(clinical.table["patient_id"], [row for row in rows if row.role == "product"])
+    notes = (*sheet.notes, *_unlisted(unlisted), *_idle_controls(rows, samples, controls, recipe))
     return Plan(
         study=study,
-        samples=tuple(row for row in rows if row.role in GATED_ROLES and row.tube not in bad),
-        controls=_controls(rows, recipe),
+        rows=rows,
+        samples=samples,
+        controls=_without(controls, {failure["file"] for failure in unusable}),
         recipe=recipe,
         clinical=clinical,
         patients=derive_groups(clinical, study),
         kinetics=kinetics,
         join=join,
-        failures=tuple(failures),
-        notes=(*_unlisted(study, rows), *join.look_alikes, *clinical.notes),
+        failures=(*failures, *unusable),
+        notes=(*notes, *join.look_alikes, *clinical.notes),
         metadata=metadata,
     )
+
+
+def _first_of_each(more: Iterable[Failure], failures: Sequence[Failure]) -> list[Failure]:
+    """Return the failures of files that have none yet: one reason is enough to leave a file out."""
+    known = {failure["file"] for failure in failures}
+    return [failure for failure in more if failure["file"] not in known]
 
 
 def _collected(faults: list[str], reader: Any, *arguments: Any) -> Any:
@@ -137,6 +159,15 @@ def _recipe(study: Study, template: GatingTemplate, compensation: Spillover | st
     )
 
 
+def _alias_faults(study: Study, template: GatingTemplate) -> list[str]:
+    """List markers that [markers] gives names to and no gate looks at: a misspelt one would be ignored in silence."""
+    known = list(dict.fromkeys(channel for row in template.rows for channel in row.channels))
+    where = f"{study.path.name}: [markers]"
+    return [
+        missing(f"channel in {study.template.name}", name, known, where) for name in study.markers if name not in known
+    ]
+
+
 def _subset_faults(study: Study, template: GatingTemplate) -> list[str]:
     """List subsets that the template does not have, or that are not four parts of one parent."""
     names = {subset: study.subsets[subset] for subset in SUBSETS}
@@ -171,71 +202,9 @@ def _subset_faults(study: Study, template: GatingTemplate) -> list[str]:
     ]
 
 
-def _read_headers(rows: Sequence[SampleRow], recipe: Recipe) -> tuple[dict[str, FCSMetadata], list[dict[str, Any]]]:
-    """Read what each file says of itself, and whether it has the template's markers."""
-    metadata, failures = {}, []
-    for row in rows:
-        if not row.path.is_file():
-            failures.append({"file": row.tube, "stage": "read", "error": f"{row.tube}: no such file"})
-            continue
-        try:
-            found = read_fcs_metadata(row.path, name=row.tube, dataset=row.dataset or None, repairs=recipe.repairs)
-            detectors(found, recipe, row.tube)
-        except (GatingError, OSError) as error:
-            failures.append({"file": row.tube, "stage": "read", "error": str(error)})
-        else:
-            metadata[row.sample_id] = found
-    return metadata, failures
-
-
-def detectors(metadata: FCSMetadata, recipe: Recipe, where: str) -> dict[str, str]:
-    """Return the detector ($PnN) of each marker the template needs; optional ones where they are."""
-    found = {}
-    for row in recipe.template.rows:
-        for marker in row.channels:
-            try:
-                column = find_channel(metadata.channels, marker, recipe.aliases, where)
-            except GatingError:
-                if row.optional:
-                    continue
-                raise
-            found[marker] = metadata.channels[column].name
-    return found
-
-
-def _panel_failures(
-    metadata: Mapping[str, FCSMetadata], rows: Sequence[SampleRow], recipe: Recipe
-) -> list[dict[str, Any]]:
-    """Refuse files whose marker sits on another detector than in most files of their batch.
-
-    One batch is stained with one panel: where a file disagrees, its labels or its stains are swapped, and
-    no number from it can be trusted until a person says which.
-    """
-    panels = {row.sample_id: row for row in rows if row.sample_id in metadata}
-    found = {name: detectors(metadata[name], recipe, row.tube) for name, row in panels.items()}
-    failures = []
-    for name, row in panels.items():
-        mates = [found[other] for other, mate in panels.items() if mate.batch == row.batch and other != name]
-        for marker, detector in found[name].items():
-            others = Counter(mate[marker] for mate in mates if marker in mate)
-            if others and others[detector] < sum(others.values()) / 2:
-                usual, votes = others.most_common(1)[0]
-                failures.append(
-                    {
-                        "file": row.tube,
-                        "stage": "panel",
-                        "error": f"{row.tube}: {marker} is on {detector}, in {votes} of {sum(others.values())} other "
-                        f"files of batch {row.batch or '(none)'} on {usual}: labels or stains are swapped; correct "
-                        f"$PnS, or give the file a batch of its own if its panel is different.",
-                    }
-                )
-                break
-    return failures
-
-
-def _controls(rows: Sequence[SampleRow], recipe: Recipe) -> dict[tuple[str, str, str, str], tuple[SampleRow, ...]]:
+def _controls(rows: Sequence[SampleRow], recipe: Recipe) -> Controls:
     """Group control tubes by batch and by the threshold that may look at them."""
-    found: dict[tuple[str, str, str, str], tuple[SampleRow, ...]] = {}
+    found: Controls = {}
     for role, population, marker in needed_controls(recipe.template):
         for row in rows:
             if row.role == role and (role != "fmo" or _is_marker(row.marker, marker, recipe)):
@@ -248,5 +217,25 @@ def _is_marker(written: str, marker: str, recipe: Recipe) -> bool:
     return any(same_marker(name, written) for name in (marker, *recipe.aliases.get(marker, ())))
 
 
-def _unlisted(study: Study, rows: Sequence[SampleRow]) -> list[str]:
-    return [f"{path}: lies beside the listed files, and no row names it" for path in unlisted_files(study, rows)]
+def _without(controls: Mapping[ControlKey, tuple[SampleRow, ...]], files: set[str]) -> Controls:
+    """Return the controls without some files; a need that no tube serves any more is not there."""
+    kept = {key: tuple(row for row in rows if row.tube not in files) for key, rows in controls.items()}
+    return {key: rows for key, rows in kept.items() if rows}
+
+
+def _idle_controls(
+    rows: Sequence[SampleRow], samples: Sequence[SampleRow], controls: Controls, recipe: Recipe
+) -> Iterator[str]:
+    """Say which controls no sample will be held against: a batch or a marker may be misspelt."""
+    roles = {role for role, _, _ in needed_controls(recipe.template)}
+    batches = {row.batch for row in samples}
+    used = {row.tube for found in controls.values() for row in found}
+    for row in rows:
+        if row.role in roles and row.batch not in batches:
+            yield f"{row.tube}: no sample of batch {row.batch or '(none)'} can use it; is the batch spelt as theirs?"
+        elif row.role in roles and row.tube not in used:
+            yield f"{row.tube}: no gate looks at {row.role} for {row.marker!r}; is the marker spelt as in the template?"
+
+
+def _unlisted(unlisted: Iterable[str]) -> list[str]:
+    return [f"{path}: lies beside the listed files, and no row names it" for path in unlisted]

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from gating import ControlValues, Spillover, file_spillover, pool_controls
 from phenotype import __version__
 from phenotype.frequencies import GATE_COLUMNS, LOCATION_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, SampleKey
+from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
 from phenotype.pipeline.plan import Plan, make_plan
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
@@ -97,7 +98,7 @@ def run_study(
     return RunSummary(
         folder=folder,
         report=report,
-        samples=len(plan.samples) + len({failure["file"] for failure in plan.failures}),
+        samples=sum(row.role in GATED_ROLES for row in plan.rows),
         gated=len({row["sample_id"] for row in results.populations}),
         reused=reused,
         failures=tuple(results.failures),
@@ -309,7 +310,7 @@ def _manifest(plan: Plan, results: SampleResult, tables: Mapping[str, pd.DataFra
         "inputs": inputs,
         "seed": None,
         "counts": {
-            "products": sum(row.role == "product" for row in plan.samples) + len(plan.failures),
+            "products": sum(row.role == "product" for row in plan.rows),
             "gated": len({row["sample_id"] for row in results.populations}),
             "failed": failed,
             "patients": len(tables["cohort"]),

@@ -108,7 +108,7 @@ def test_two_runs_and_any_number_of_workers_give_the_same_bytes(study, results, 
     assert (results / "report.html").read_bytes() == (tmp_path / "again" / "report.html").read_bytes()
 
 
-def test_a_second_run_gates_only_what_changed(study, results, change):
+def test_a_second_run_gates_only_what_changed(study, results, change, tube):
     """A corrected date must not cost a day of gating; a changed file must."""
     call("run", study)
     before = (results / "subsets.csv").read_bytes()
@@ -118,7 +118,7 @@ def test_a_second_run_gates_only_what_changed(study, results, change):
 
     assert (again["gated"], again["reused"]) == (6, 6)
     assert (results / "subsets.csv").read_bytes() == before
-    (study.parent / "fcs" / "P1.fcs").write_bytes((study.parent / "fcs" / "P2.fcs").read_bytes())
+    tube(study.parent / "fcs" / "P1.fcs", 17)
     assert json.loads(call("run", study, "--json").stdout)["reused"] == 5
     assert json.loads(call("run", study, "--fresh", "--json").stdout)["reused"] == 0
 
@@ -131,7 +131,11 @@ def test_a_missing_file_is_left_out_and_the_rest_is_done(study, results):
 
     assert result.exit_code == 1
     assert table(results / "failures.csv") == [
-        {"file": "fcs/P2.fcs", "stage": "read", "error": "fcs/P2.fcs: no such file"}
+        {
+            "file": "fcs/P2.fcs",
+            "stage": "read",
+            "error": "fcs/P2.fcs: no such file; copy it there, or correct the sample sheet",
+        }
     ]
     assert len(table(results / "subsets.csv")) == 20
 

@@ -23,7 +23,7 @@ def study_with(folder: Path, rows: str, header: str = HEADER) -> Study:
 
 def read(folder: Path, rows: str, header: str = HEADER) -> tuple[SampleRow, ...]:
     """Read these rows of samples."""
-    return read_samples(study_with(folder, rows, header))
+    return read_samples(study_with(folder, rows, header)).rows
 
 
 def faults(folder: Path, rows: str, header: str = HEADER) -> tuple[str, ...]:
@@ -90,6 +90,33 @@ def test_a_missing_column_is_named(tmp_path, column):
     assert faults(tmp_path, "a.fcs,p,product,,,\n", header)[0].startswith(
         f"samples.csv: no column '{column}'; did you mean '{column}s'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("bacth", "batch"), ("Batch_ID", "batch"), ("days", "day"), ("markr", "marker")]
+)
+def test_a_column_that_is_almost_known_is_refused(tmp_path, written, meant):
+    """A misspelt batch would hold every sample against the controls of all days, and nothing would show it."""
+    (fault,) = faults(tmp_path, "a.fcs,P1,product,,,\n", HEADER.replace(meant, written))
+
+    found = f"column {written.casefold()!r} looks like {meant!r}, which is not there; name it so, or less alike"
+    assert fault == f"samples.csv: {found}"
+
+
+def test_columns_of_the_lab_are_not_taken_for_others(tmp_path):
+    """What the lab notes beside is its own."""
+    header = HEADER + ",date,notes,sample,market"
+
+    assert read(tmp_path, "a.fcs,P1,product,,,,,,,\n", header)[0].extra == {
+        "date": "", "notes": "", "sample": "", "market": "",
+    }  # fmt: skip
+
+
+def test_a_sheet_without_batches_says_what_follows(tmp_path):
+    """One day of staining needs no column; several without one would share all controls."""
+    sheet = read_samples(study_with(tmp_path, "a.fcs,P1,product\n", "file,patient_id,role"))
+
+    assert sheet.notes == ("samples.csv: no column 'batch': every control serves every sample",)
 
 
 def test_an_empty_sheet_is_a_fault(tmp_path):
@@ -197,7 +224,7 @@ def test_files_beside_listed_ones_are_found(tmp_path):
         (tmp_path / name).write_bytes(b"")
     study = study_with(tmp_path, "day0/a.fcs,p,product,,,\ngone/x.fcs,q,product,,,\n")
 
-    assert unlisted_files(study, read_samples(study)) == ("day0/b.FCS",)
+    assert unlisted_files(study, read_samples(study).rows) == ("day0/b.FCS",)
 
 
 def product(patient: str) -> SampleRow:
@@ -215,7 +242,7 @@ def test_the_join_is_told_from_both_sides():
     assert report.look_alikes == ()
 
 
-@pytest.mark.parametrize("patient", ["p-01", "P\u201101", "P 01", "P-1", "P_001"])
+@pytest.mark.parametrize("patient", ["p-01", "P\u201101", "P 01", "P-1", "P_001", "P-01\u200b"])
 def test_look_alikes_are_told_and_not_joined(patient):
     """Excel turns a dash into another dash; only a person may say that it is the same patient."""
     report = join_patients(["P-01"], [product(patient)])

@@ -1,4 +1,6 @@
-"""What a run will do: faults between sheets, which no sheet shows alone."""
+"""What a run will do: faults between sheets and files, which none of them shows alone."""
+
+import shutil
 
 import pytest
 
@@ -44,3 +46,71 @@ def test_subsets_divided_otherwise_than_defined_are_refused(study, change):
 
     found = "the four subsets are quadrants of CD27|CD45RA and of CD45RA|CD62L; they divide one pair of channels"
     assert faults(study) == (f"gating.csv: {found}", f"gating.csv: among CAR- cells {found}")
+
+
+def test_a_marker_that_no_gate_looks_at_is_refused(study):
+    """A misspelt key under [markers] would be ignored, and the files' own name used instead."""
+    add(study, '[markers]\nCAAR = ["BCMA-Fc"]\n')
+
+    (fault,) = faults(study)
+    assert fault.startswith("study.toml: [markers]: no channel in gating.csv 'CAAR'; did you mean 'CAR'?")
+
+
+def test_two_rows_of_the_same_bytes_are_both_left_out(study):
+    """One patient's cells would count for two; a control may be shared, a product may not be one."""
+    fcs = study.parent / "fcs"
+    shutil.copy(fcs / "P1.fcs", fcs / "P2.fcs")
+    shutil.copy(fcs / "untransduced.fcs", fcs / "untransduced 2.fcs")
+    add(study.parent / "samples.csv", "fcs/untransduced 2.fcs,,untransduced,,B1,\n")
+
+    plan = make_plan(study)
+
+    assert [failure["error"] for failure in plan.failures] == [
+        "fcs/P1.fcs: has the same bytes as fcs/P2.fcs: one of these rows names the wrong file",
+        "fcs/P2.fcs: has the same bytes as fcs/P1.fcs: one of these rows names the wrong file",
+    ]
+    assert [row.patient_id for row in plan.samples] == ["P3", "P4", "P5", "P6"]
+
+
+def test_a_control_that_cannot_be_read_is_left_out_before_the_run(study):
+    """The next step places the threshold then, and the analyst should hear of it before a night of gating."""
+    (study.parent / "fcs" / "untransduced.fcs").write_bytes(b"")
+
+    plan = make_plan(study)
+
+    assert plan.controls == {}
+    assert [(failure["file"], failure["stage"]) for failure in plan.failures] == [
+        ("fcs/untransduced.fcs", "read control")
+    ]
+
+
+def test_a_missing_file_under_another_name_is_pointed_at(study):
+    """Most files that are not there were renamed."""
+    fcs = study.parent / "fcs"
+    (fcs / "P2.fcs").rename(fcs / "P02.fcs")
+
+    (failure,) = make_plan(study).failures
+
+    assert failure["error"] == "fcs/P2.fcs: no such file; did you mean 'fcs/P02.fcs'?"
+
+
+def test_controls_that_serve_no_sample_are_noted(study):
+    """A batch or a marker that is misspelt leaves the control unused, and the threshold to something else."""
+    for name in ("FMO", "unstained"):
+        shutil.copy(study.parent / "fcs" / "untransduced.fcs", study.parent / "fcs" / f"{name}.fcs")
+    add(study.parent / "samples.csv", "fcs/FMO.fcs,,fmo,,B1,CD62\nfcs/unstained.fcs,,unstained,,b1,\n")
+
+    assert make_plan(study).notes[:2] == (
+        "fcs/FMO.fcs: no gate looks at fmo for 'CD62'; is the marker spelt as in the template?",
+        "fcs/unstained.fcs: no sample of batch b1 can use it; is the batch spelt as theirs?",
+    )
+
+
+def test_a_fault_of_all_files_is_one_line(study, change):
+    """A misspelt channel of the template is one mistake."""
+    change(study.parent / "gating.csv", "T cells,Live,CD3,", "T cells,Live,CD33,")
+
+    (fault,) = faults(study)
+    assert fault.startswith(
+        "fcs/P1.fcs and 5 other files: no channel or marker 'CD33'; did you mean 'CD3'? Known: Time,"
+    )

@@ -1,0 +1,158 @@
+"""Which of a study's files can be used: there, readable, each its own, and stained as the others of its batch."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from gating import FCSMetadata, GatingError, find_channel, read_fcs_metadata
+from phenotype.pipeline.ledger import file_hash
+from phenotype.pipeline.work import Recipe
+from phenotype.samples import SampleRow
+
+__all__ = ["GATED_ROLES", "Failure", "control_failures", "grouped", "panel_failures", "read_headers", "twin_failures"]
+
+GATED_ROLES = ("product", "monitoring")
+Failure = dict[str, Any]
+"""A row of failures.csv: ``file, stage, error``."""
+
+
+def read_headers(
+    rows: Sequence[SampleRow], recipe: Recipe, unlisted: Sequence[str] = ()
+) -> tuple[dict[str, FCSMetadata], list[Failure]]:
+    """Read what each file says of itself, and whether it has the template's markers.
+
+    Parameters
+    ----------
+    rows
+        Of samples to gate.
+    recipe
+        Its template names the markers.
+    unlisted
+        Files that no row names: one of them may be a missing file under another name.
+
+    Returns
+    -------
+    metadata : dict
+        By sample_id, of files that can be used.
+    failures : list of Failure
+        The others.
+    """
+    metadata, failures = {}, []
+    for row in rows:
+        try:
+            found = _header(row, recipe, unlisted)
+            _detectors(found, recipe, row.tube)
+        except (GatingError, OSError) as error:
+            failures.append(_failure(row, "read", str(error)))
+        else:
+            metadata[row.sample_id] = found
+    return metadata, failures
+
+
+def control_failures(rows: Iterable[SampleRow], recipe: Recipe, unlisted: Sequence[str] = ()) -> list[Failure]:
+    """List control tubes that cannot be read; what they lack is said when a threshold looks at them."""
+    failures = []
+    for row in rows:
+        try:
+            _header(row, recipe, unlisted)
+        except (GatingError, OSError) as error:
+            failures.append(_failure(row, "read control", str(error)))
+    return failures
+
+
+def twin_failures(rows: Sequence[SampleRow]) -> list[Failure]:
+    """Refuse samples whose file is, byte for byte, that of another row.
+
+    Two tubes never give the same events: one of the rows names the wrong file, and which one only a person
+    can tell. The same control may stand in two batches.
+    """
+    alike: dict[tuple[int, str], list[SampleRow]] = defaultdict(list)
+    for row in rows:
+        if row.path.is_file():
+            alike[row.path.stat().st_size, row.dataset].append(row)
+    twins: dict[tuple[str, str], list[SampleRow]] = defaultdict(list)
+    for row in (row for same_size in alike.values() if len(same_size) > 1 for row in same_size):
+        twins[file_hash(row.path), row.dataset].append(row)
+    return [
+        _failure(row, "read", f"{row.tube}: {_twin_fault(row, same)}")
+        for (found, _), same in twins.items()
+        for row in same
+        if len(same) > 1 and found != "unreadable" and row.role in GATED_ROLES
+    ]
+
+
+def _twin_fault(row: SampleRow, same: Sequence[SampleRow]) -> str:
+    others = ", ".join(other.tube for other in same if other is not row)
+    return f"has the same bytes as {others}: one of these rows names the wrong file"
+
+
+def grouped(failures: Sequence[Failure]) -> list[str]:
+    """Return the faults of files in lines, one for all files that have the same.
+
+    Examples
+    --------
+    >>> same = [{"file": name, "error": f"{name}: no channel 'CD33'"} for name in ("a.fcs", "b.fcs", "c.fcs")]
+    >>> grouped(same)
+    ["a.fcs and 2 other files: no channel 'CD33'"]
+    """
+    files: dict[str, list[str]] = defaultdict(list)
+    for failure in failures:
+        files[failure["error"].removeprefix(f"{failure['file']}: ")].append(failure["file"])
+    return [
+        f"{first}{f' and {len(others)} other file' if others else ''}{'s' if len(others) > 1 else ''}: {fault}"
+        for fault, (first, *others) in files.items()
+    ]
+
+
+def _header(row: SampleRow, recipe: Recipe, unlisted: Sequence[str]) -> FCSMetadata:
+    """Read the header of a row's file; where there is none, say which other may be meant."""
+    if not row.path.exists():
+        close = get_close_matches(row.file, unlisted, n=1, cutoff=0.8)
+        hint = f"did you mean {close[0]!r}?" if close else "copy it there, or correct the sample sheet"
+        raise FileNotFoundError(f"{row.tube}: no such file; {hint}")
+    return read_fcs_metadata(row.path, name=row.tube, dataset=row.dataset or None, repairs=recipe.repairs)
+
+
+def _failure(row: SampleRow, stage: str, error: str) -> Failure:
+    return {"file": row.tube, "stage": stage, "error": error}
+
+
+def _detectors(metadata: FCSMetadata, recipe: Recipe, where: str) -> dict[str, str]:
+    """Return the detector ($PnN) of each marker the template needs; optional ones where they are."""
+    found = {}
+    for row in recipe.template.rows:
+        for marker in row.channels:
+            try:
+                column = find_channel(metadata.channels, marker, recipe.aliases, where)
+            except GatingError:
+                if row.optional:
+                    continue
+                raise
+            found[marker] = metadata.channels[column].name
+    return found
+
+
+def panel_failures(metadata: Mapping[str, FCSMetadata], rows: Sequence[SampleRow], recipe: Recipe) -> list[Failure]:
+    """Refuse files whose marker sits on another detector than in most files of their batch.
+
+    One batch is stained with one panel: where a file disagrees, its labels or its stains are swapped, and
+    no number from it can be trusted until a person says which.
+    """
+    panels = {row.sample_id: row for row in rows if row.sample_id in metadata}
+    found = {name: _detectors(metadata[name], recipe, row.tube) for name, row in panels.items()}
+    failures = []
+    for name, row in panels.items():
+        mates = [found[other] for other, mate in panels.items() if mate.batch == row.batch and other != name]
+        for marker, detector in found[name].items():
+            others = Counter(mate[marker] for mate in mates if marker in mate)
+            if others and others[detector] < sum(others.values()) / 2:
+                usual, votes = others.most_common(1)[0]
+                fault = (
+                    f"{row.tube}: {marker} is on {detector}, in {votes} of {sum(others.values())} other "
+                    f"files of batch {row.batch or '(none)'} on {usual}: labels or stains are swapped; correct "
+                    f"$PnS, or give the file a batch of its own if its panel is different."
+                )
+                failures.append(_failure(row, "panel", fault))
+                break
+    return failures
