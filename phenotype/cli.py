@@ -17,6 +17,8 @@ from phenotype import __version__
 __all__ = ["main"]
 
 NOTHING_DONE = 2
+STOPPED = 130
+"""As a shell says of a command that Ctrl-C ended: neither done nor refused."""
 
 
 def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,6 +35,9 @@ def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(str(error), err=True)
         except OSError as error:
             click.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+        except KeyboardInterrupt:
+            click.echo("stopped before the end; the same command goes on from what is finished", err=True)
+            sys.exit(STOPPED)
         sys.exit(NOTHING_DONE)
 
     return wrapped

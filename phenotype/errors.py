@@ -4,6 +4,7 @@
 
     PhenotypeError
     ├── StudyError (ValueError)             every fault of a study's own files at once
+    ├── RunError (RuntimeError)             a run could not go on: no room, no permission, a process that died
     ├── ReportError (ValueError)            a result folder is not as a run leaves it (in ``report.read``)
     └── ExportError (ValueError)            a result folder or its study is not what the run has read
 
@@ -12,7 +13,7 @@ Every message reads ``where: what is wrong, with the value found; what would be 
 
 from collections.abc import Sequence
 
-__all__ = ["ExportError", "PhenotypeError", "StudyError"]
+__all__ = ["ExportError", "PhenotypeError", "RunError", "StudyError"]
 
 
 class PhenotypeError(Exception):
@@ -42,3 +43,7 @@ class StudyError(PhenotypeError, ValueError):
 
 class ExportError(PhenotypeError, ValueError):
     """A result folder, its study or a file of it is not what the run has read or left."""
+
+
+class RunError(PhenotypeError, RuntimeError):
+    """A run could not go on, for a reason outside the study; what it finished is kept."""

@@ -33,7 +33,7 @@ from gating import (
     estimate_logicle,
 )
 
-__all__ = ["Axis", "Label", "Panel", "panels_of", "read_panels", "write_panels"]
+__all__ = ["Axis", "Label", "Panel", "panels_are_whole", "panels_of", "read_panels", "write_panels"]
 
 BINS = 128
 """Bins of a one-channel histogram: narrower than a valley, wider than the noise of 10,000 events."""
@@ -156,6 +156,15 @@ def read_panels(path: Path) -> tuple[Panel, ...]:
             return tuple(_restored(arrays, i, fields) for i, fields in enumerate(described))
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: not a file of gating panels ({error}); run the gating again") from error
+
+
+def panels_are_whole(path: Path) -> bool:
+    """Tell whether a file of panels is there and can be drawn."""
+    try:
+        read_panels(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -12,9 +12,9 @@ GATING = [
     "methods", "template", "populations", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
-    "errors", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics", "frequencies",
-    "quality", "panels", "figures", "report", "pipeline", "single", "info", "survey", "export", "simulate", "progress",
-    "cli", "__main__",
+    "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics",
+    "frequencies", "quality", "panels", "figures", "report", "pipeline", "single", "info", "survey", "export",
+    "simulate", "progress", "cli", "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 

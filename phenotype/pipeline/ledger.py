@@ -57,11 +57,12 @@ def source_hash() -> str:
 
 
 def load_result(folder: Path, key: str) -> SampleResult | None:
-    """Return a kept result, or None."""
-    path = folder / f"{key}.json"
-    if not path.is_file():
+    """Return a kept result; None where there is none, or what is there is not whole, so that it is made anew."""
+    try:
+        kept = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        return SampleResult(**kept)
+    except (OSError, ValueError, TypeError):
         return None
-    return SampleResult(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def store_result(folder: Path, key: str, result: SampleResult) -> None:

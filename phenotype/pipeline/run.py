@@ -3,29 +3,29 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from gating import ControlValues, Spillover, file_spillover, pool_controls
 from phenotype import __version__
 from phenotype.frequencies import GATE_COLUMNS, LOCATION_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, SampleKey
+from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
 from phenotype.pipeline.plan import Plan, make_plan
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
-from phenotype.pipeline.write import write_frame, write_json, write_rows
+from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
 from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
 from phenotype.samples import SampleRow
 from phenotype.statistics.contrasts import compare_groups, summarise_groups
 from phenotype.subsets import SUBSETS
+from phenotype.workers import Pool, workers
 
 __all__ = ["RunSummary", "run_study"]
 
@@ -79,22 +79,25 @@ def run_study(
     ------
     StudyError
         If an input has faults: all of them. Nothing was written.
+    RunError
+        If the folder cannot be written to, or a worker process died. The same call goes on from there.
     """
     started = time.perf_counter()
     say = progress or (lambda _stage, _done, _total: None)
     plan = make_plan(path)
     folder = out or path.parent / "results"
-    (folder / "panels").mkdir(parents=True, exist_ok=True)
-    with _pool(jobs) as pool:
-        controls, results = _gate_controls(plan, pool, say)
-        reused = _gate_samples(plan, controls, folder, results, pool, fresh=fresh, say=say)
-    results.failures[:0] = plan.failures
-    results.quality += [finding.row() for finding in _study_findings(plan, results)]
-    tables = _write_tables(plan, results, folder)
-    write_json(folder / "run.json", _manifest(plan, results, tables, time.perf_counter() - started))
-    say("report", 0, 1)
-    report = build_report(folder, jobs=jobs)
-    say("report", 1, 1)
+    with writing_to(folder):
+        (folder / "panels").mkdir(parents=True, exist_ok=True)
+        with workers(jobs) as pool:
+            controls, results = _gate_controls(plan, pool, say)
+            reused = _gate_samples(plan, controls, folder, results, pool, fresh=fresh, say=say)
+        results.failures[:0] = plan.failures
+        results.quality += [finding.row() for finding in _study_findings(plan, results)]
+        tables = _write_tables(plan, results, folder)
+        write_json(folder / "run.json", _manifest(plan, results, tables, time.perf_counter() - started))
+        say("report", 0, 1)
+        report = build_report(folder, jobs=jobs)
+        say("report", 1, 1)
     return RunSummary(
         folder=folder,
         report=report,
@@ -109,28 +112,6 @@ def run_study(
     )
 
 
-def _pool(jobs: int) -> "ProcessPoolExecutor | _Here":
-    """Return worker processes with one thread each for linear algebra, or this process."""
-    if jobs == 1:
-        return _Here()
-    return ProcessPoolExecutor(jobs, initializer=threadpool_limits, initargs=(1,))
-
-
-class _Here:
-    """Stands in for a pool of processes: calls at once, in this process."""
-
-    def __enter__(self) -> "_Here":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def map(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
-        """Call the function on each task."""
-        return map(function, tasks)
-
-
-Pool = ProcessPoolExecutor | _Here
 ControlsByBatch = dict[str, dict[tuple[str, str, str], ControlValues]]
 
 
@@ -177,11 +158,10 @@ def _gate_samples(
     kept = folder / "ledger"
     tasks = [_task(plan, row, controls, folder) for row in plan.samples]
     keys = _keys(plan)
-    known = {} if fresh else {key: result for key in keys if (result := load_result(kept, key)) is not None}
-    known = {
-        key: result for key, task in zip(keys, tasks, strict=True)
-        if (result := known.get(key)) is not None and (task.panels is None or result.failures or task.panels.is_file())
-    }  # fmt: skip
+    known: dict[str, SampleResult] = {}
+    for key, task in zip(keys, tasks, strict=True):
+        if not fresh and (earlier := _earlier(kept, key, task)) is not None:
+            known[key] = earlier
     waiting = [task for key, task in zip(keys, tasks, strict=True) if key not in known]
     done = pool.map(gate_file, waiting)
     for count, key in enumerate(keys, start=1):
@@ -192,6 +172,14 @@ def _gate_samples(
         say("samples", count, len(tasks))
         results.extend(result)
     return len(known)
+
+
+def _earlier(folder: Path, key: str, task: GateTask) -> SampleResult | None:
+    """Return what an earlier run kept of a sample, if it is whole and its picture can still be drawn."""
+    result = load_result(folder, key)
+    if result is None or result.failures or task.panels is None or panels_are_whole(task.panels):
+        return result
+    return None
 
 
 def _task(plan: Plan, row: SampleRow, controls: ControlsByBatch, folder: Path) -> GateTask:

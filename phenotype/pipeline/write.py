@@ -4,16 +4,36 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-__all__ = ["as_typed", "write_frame", "write_json", "write_rows"]
+from phenotype.errors import RunError
+
+__all__ = ["as_typed", "write_frame", "write_json", "write_rows", "writing_to"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes text that starts so for a formula."""
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Say which folder could not be written to, and how to go on.
+
+    Raises
+    ------
+    RunError
+        In place of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        fault = f"{folder}: cannot be written: {error.strerror or error}"
+        way_out = "make room or get permission and run again, which goes on from there, or name another folder by --out"
+        raise RunError(f"{fault}; {way_out}") from error
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,8 +1,6 @@
 """Draw every figure of a result folder: files for people to use, and what the report embeds."""
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from phenotype.report.tables import (
     products,
     write_figure_table,
 )
+from phenotype.workers import workers
 
 __all__ = ["Figures", "draw_figures", "draw_gating_files"]
 
@@ -83,10 +82,8 @@ Task = tuple[Path, Path, str, bool]
 
 def _draw_all(tasks: Sequence[Task], jobs: int) -> list[Path]:
     """Draw in this process, or in new ones: a forked copy of a process with threads may hang."""
-    if jobs <= 1 or len(tasks) < 2:
-        return [_draw_file(task) for task in tasks]
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(_draw_file, tasks, chunksize=max(1, len(tasks) // (4 * jobs))))
+    with workers(max(1, min(jobs, len(tasks))), anew=True) as pool:
+        return list(pool.map(_draw_file, tasks))
 
 
 def _draw_file(task: Task) -> Path:

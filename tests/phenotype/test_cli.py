@@ -123,6 +123,48 @@ def test_a_second_run_gates_only_what_changed(study, results, change, tube):
     assert json.loads(call("run", study, "--fresh", "--json").stdout)["reused"] == 0
 
 
+def test_what_is_broken_in_a_result_folder_is_made_anew(study, results):
+    """A disk that filled up leaves half a file; it costs one sample, not the run."""
+    call("run", study)
+    before = {path.name: path.read_bytes() for path in results.glob("*.csv")}
+    first, *_ = sorted((results / "ledger").iterdir())
+    first.write_text('{"populations": [')
+    panels = results / "panels" / "P6.npz"
+    panels.write_bytes(panels.read_bytes()[:100])
+
+    again = json.loads(call("run", study, "--json").stdout)
+
+    assert again["gated"] == 6
+    assert again["reused"] in {4, 5}
+    assert {path.name: path.read_bytes() for path in results.glob("*.csv")} == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(study):
+    """A file where the folder should be; the message names it, and the way out."""
+    (study.parent / "results").write_text("x")
+
+    result = call("run", study)
+
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "results: cannot be written" in result.stderr
+    assert "--out" in result.stderr
+
+
+def test_ctrl_c_is_neither_done_nor_refused(study, monkeypatch):
+    """Status 1 would say that all was done and some samples need review."""
+
+    def interrupted(_task):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("phenotype.pipeline.run.gate_file", interrupted)
+
+    result = call("run", study)
+
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == "stopped before the end; the same command goes on from what is finished"
+
+
 def test_a_missing_file_is_left_out_and_the_rest_is_done(study, results):
     """Good samples are still processed; the missing one is in failures.csv."""
     (study.parent / "fcs" / "P2.fcs").unlink()

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phenotype.pipeline.write import cell, write_frame, write_rows
+from phenotype.errors import RunError
+from phenotype.pipeline.write import cell, write_frame, write_rows, writing_to
 
 
 def test_numbers_keep_all_their_digits(tmp_path):
@@ -56,3 +57,12 @@ def test_frames_and_quotes_round_trip(tmp_path):
 
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as stream:
         assert list(csv.reader(stream)) == [["id", "note"], ["00123", 'a "b", c\nd']]
+
+
+def test_a_full_disk_is_one_line_with_the_way_out(tmp_path):
+    """The system names neither the folder nor what to do."""
+    with pytest.raises(RunError) as caught, writing_to(tmp_path):
+        raise OSError(28, "No space left on device")
+
+    assert str(caught.value).startswith(f"{tmp_path}: cannot be written: No space left on device; make room")
+    assert "goes on from there" in str(caught.value)
