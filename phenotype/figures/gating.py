@@ -1,5 +1,6 @@
 """The gating of one sample: a panel for each step, from root to the subsets."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,8 @@ __all__ = ["draw_gating", "draw_panel"]
 COLUMNS = 4
 ROW = 2.75
 """Height of a row of panels, inches, with its words."""
+WIDEST = 38
+"""Characters of small print above a panel: more would run into the next, or off the figure's edge."""
 _BOX = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 
 
@@ -89,7 +92,7 @@ def _draw_histogram(panel: Panel, ax: Axes) -> None:
 def _name_control(panel: Panel, ax: Axes) -> None:
     """Name the control's line on the side that the population's share leaves free."""
     right = bool(panel.labels) and panel.labels[0].x < 0.5
-    words = "\n".join(["line: control", *textwrap.wrap(drawable(panel.control_name, 36), 18)])
+    words = "\n".join(["line: control", *textwrap.wrap(drawable(_without_folder(panel.control_name), 40), 20)])
     ax.text(0.97 if right else 0.03, 0.96, words, transform=ax.transAxes, fontsize=6.5, color=WARNING,
             ha="right" if right else "left", va="top", bbox=_BOX)  # fmt: skip
 
@@ -145,11 +148,28 @@ def _draw_heading(panel: Panel, ax: Axes) -> None:
     n = "no events" if panel.n is None else f"n = {panel.n:,}"
     ax.text(0, 1.17, drawable(panel.title, 34), transform=ax.transAxes, fontsize=8.5, weight="bold", va="bottom")
     ax.text(
-        0, 1.095, drawable(f"of {panel.parent}, {n}", 44), transform=ax.transAxes, fontsize=7, va="bottom", color=MUTED
+        0,
+        1.095,
+        drawable(f"of {panel.parent}, {n}", WIDEST),
+        transform=ax.transAxes,
+        fontsize=7,
+        va="bottom",
+        color=MUTED,
     )
-    marked = {"sure": panel.source, "weak": f"WEAK: {panel.source}", "refused": "REFUSED"}
+    source = _without_folder(panel.source)
+    marked = {"sure": source, "weak": f"WEAK: {source}", "refused": "REFUSED"}
     colour = MUTED if panel.status == "sure" else WARNING
-    ax.text(0, 1.02, drawable(marked[panel.status], 44), transform=ax.transAxes, fontsize=7, va="bottom", color=colour)
+    words = drawable(marked[panel.status], WIDEST)
+    ax.text(0, 1.02, words, transform=ax.transAxes, fontsize=7, va="bottom", color=colour)
+
+
+def _without_folder(text: str) -> str:
+    """Return a text in which FCS files have no folder: there is room for a name.
+
+    >>> _without_folder("0.995 quantile of fcs/B1/UT.fcs"), _without_folder("5 MAD of height/area")
+    ('0.995 quantile of UT.fcs', '5 MAD of height/area')
+    """
+    return re.sub(r"[^\s,;]+/(?=[^\s/]+\.fcs\b)", "", text, flags=re.IGNORECASE)
 
 
 def _draw_refusal(panel: Panel, ax: Axes) -> None:

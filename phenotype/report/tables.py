@@ -78,12 +78,12 @@ def control_pairs(subsets: pd.DataFrame, control: pd.DataFrame, cohort: pd.DataF
     Returns
     -------
     pandas.DataFrame
-        ``sample_id, patient_id, group, subset, car_positive, car_negative``; group is empty for a patient who
-        is not in the clinical sheet.
+        ``sample_id, patient_id, group, subset, car_positive, car_negative``, where both fractions are known; group is
+        empty for a patient who is not in the clinical sheet.
     """
     left = subsets[["sample_id", "patient_id", "subset", "fraction"]].rename(columns={"fraction": "car_positive"})
     right = control[["sample_id", "subset", "fraction"]].rename(columns={"fraction": "car_negative"})
-    pairs = left.merge(right, on=["sample_id", "subset"], how="inner", validate="one_to_one")
+    pairs = left.merge(right, on=["sample_id", "subset"], how="inner", validate="one_to_one").dropna()
     groups = cohort[["patient_id", "asct_group"]].rename(columns={"asct_group": "group"})
     pairs = pairs.merge(groups, on="patient_id", how="left", validate="many_to_one")
     pairs["group"] = pairs["group"].fillna("")

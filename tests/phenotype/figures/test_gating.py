@@ -70,6 +70,15 @@ def test_a_control_is_overlaid_at_the_same_height():
     assert "line: control\nUT_B1.fcs" in written(figure)
 
 
+def test_a_heading_stays_within_its_panel():
+    """Words that run off the figure's edge are lost: files go without their folder, and the rest is cut with a sign."""
+    source = "0.995 quantile of day1/fcs/FMO_CD62L.fcs | 0.995 quantile of fcs/FMO_CD45RA.fcs"
+
+    texts = written(draw_gating([replace(HISTOGRAM, status="weak", source=source)], "pt01"))
+
+    assert "WEAK: 0.995 quantile of FMO_CD62L.fcs…" in texts
+
+
 def test_two_channels_are_a_density_with_x_across():
     """A transposed density would put the gate on the wrong cells."""
     counts = np.zeros((96, 96), dtype=np.uint32)

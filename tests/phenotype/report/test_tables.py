@@ -79,6 +79,17 @@ def test_control_pairs_keep_a_product_whose_patient_is_unknown(results):
     assert pairs["group"].iloc[0] == ""
 
 
+def test_control_pairs_are_the_dots_of_the_figure(results):
+    """A product without a fraction has no dot, so it must not be counted in the legend."""
+    tables = read_results(results)
+    tables.subsets.loc[tables.subsets["sample_id"] == "P001_product", "fraction"] = np.nan
+
+    pairs = control_pairs(tables.subsets, tables.subsets_control, tables.cohort)
+
+    assert len(pairs) == 19 * 4
+    assert "P001_product" not in set(pairs["sample_id"])
+
+
 def test_products_carry_group_flags_and_findings(results):
     """Findings that only inform are not counted against a product."""
     first, second, *_ = products(read_results(results))
