@@ -5,6 +5,7 @@ Heavy imports happen within the commands, so that ``--help`` answers at once.
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -32,11 +33,11 @@ def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except (GatingError, PhenotypeError) as error:
-            click.echo(str(error), err=True)
+            _say(str(error), err=True)
         except OSError as error:
-            click.echo(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+            _say(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
         except KeyboardInterrupt:
-            click.echo("stopped before the end; the same command goes on from what is finished", err=True)
+            _say("stopped before the end; the same command goes on from what is finished", err=True)
             sys.exit(STOPPED)
         sys.exit(NOTHING_DONE)
 
@@ -97,7 +98,7 @@ def check(study: Path, as_json: bool) -> None:
         _print_json(found.as_dict())
     else:
         for line in found.lines():
-            click.echo(line)
+            _say(line)
     sys.exit(found.status)
 
 
@@ -113,7 +114,7 @@ def info(files: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         _print_json({"files": [one for datasets in found for one in datasets], "failures": faults})
     else:
-        click.echo("\n\n".join("\n".join(describe_lines(one)) for datasets in found for one in datasets))
+        _say("\n\n".join("\n".join(describe_lines(one)) for datasets in found for one in datasets))
     sys.exit(_say_faults(faults, found))
 
 
@@ -143,7 +144,7 @@ def gate(files: tuple[Path, ...], template: Path, compensation: str, as_csv: boo
     elif as_csv:
         click.echo(count_table(found), nl=False)
     else:
-        click.echo("\n\n".join("\n".join(count_lines(one)) for one in found))
+        _say("\n\n".join("\n".join(count_lines(one)) for one in found))
     sys.exit(_say_faults(faults, found))
 
 
@@ -157,7 +158,7 @@ def init(folder: Path) -> None:
     survey = survey_folder(folder)
     write_study(survey)
     for line in survey_lines(survey):
-        click.echo(line)
+        _say(line)
     sys.exit(1 if survey.unreadable else 0)
 
 
@@ -174,7 +175,7 @@ def export(folder: Path, form: str, study: Path | None, out: Path | None) -> Non
 
     with progress_bar(quiet=False) as progress:
         found = {"fcs": export_fcs}[form](folder, study, out, progress)
-    click.echo(f"{len(found.written)} files in {found.folder}")
+    _say(f"{len(found.written)} files in {found.folder}")
     _print_some("not exported", [failure["error"] for failure in found.failures])
     sys.exit((1 if found.written else NOTHING_DONE) if found.failures else 0)
 
@@ -206,7 +207,7 @@ def simulate(
             harder=harder,
             progress=progress,
         )
-    click.echo(f"{folder}: synthetic study of {patients} patients; truth/ says what is in each file")
+    _say(f"{folder}: synthetic study of {patients} patients; truth/ says what is in each file")
 
 
 def _each(files: Iterable[Path], function: Callable[[Path], Any]) -> tuple[list[Any], list[dict[str, str]]]:
@@ -224,7 +225,7 @@ def _each(files: Iterable[Path], function: Callable[[Path], Any]) -> tuple[list[
 
 def _say_faults(faults: list[dict[str, str]], found: list[Any]) -> int:
     for fault in faults:
-        click.echo(fault["error"], err=True)
+        _say(fault["error"], err=True)
     if not faults:
         return 0
     return 1 if found else NOTHING_DONE
@@ -233,21 +234,27 @@ def _say_faults(faults: list[dict[str, str]], found: list[Any]) -> int:
 def _print_run(summary: Any) -> None:
     """Print what failed, what wants a look, and where the report is."""
     reused = f", {summary.reused} from an earlier run" if summary.reused else ""
-    click.echo(f"{summary.gated} of {summary.samples} samples gated{reused} in {summary.seconds:.0f} s")
+    _say(f"{summary.gated} of {summary.samples} samples gated{reused} in {summary.seconds:.0f} s")
     _print_some("not processed", [f"{row['error']}" for row in summary.failures])
     _print_some("to review", [f"{row['sample_id']}: {row['message']}" for row in summary.review])
     _print_some("products without a clinical row, in no comparison", list(summary.without_clinical))
     _print_some("patients without a product", list(summary.without_product))
-    click.echo(f"report: {summary.report}")
+    _say(f"report: {summary.report}")
 
 
 def _print_some(title: str, lines: list[str], most: int = 12) -> None:
     if lines:
-        click.echo(f"{len(lines)} {title}:")
+        _say(f"{len(lines)} {title}:")
         for line in lines[:most]:
-            click.echo(f"  {line}")
+            _say(f"  {line}")
     if len(lines) > most:
-        click.echo(f"  ... and {len(lines) - most} more, in the report")
+        _say(f"  ... and {len(lines) - most} more, in the report")
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print text without signs that steer a terminal or turn the text around them: names come from files."""
+    signs = (sign if sign == "\n" or unicodedata.category(sign)[0] != "C" else "?" for sign in text)
+    click.echo("".join(signs), err=err)
 
 
 def _print_json(value: Mapping[str, Any]) -> None:

@@ -67,14 +67,16 @@ def survey_folder(folder: Path) -> Survey:
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
-            metadata = read_fcs_metadata(path)
+            metadata = read_fcs_metadata(path, name=name)
         except (GatingError, OSError) as error:
-            unreadable.append(f"{name}: {error}")
+            unreadable.append(str(error))
             continue
         files.append(metadata)
         proposals.append(propose(name, metadata))
+    if not paths:
+        raise StudyError([f"{folder.resolve().name}: no file that ends in .fcs; copy the exports into it"])
     if not files:
-        raise StudyError([f"{folder.name}: {len(paths)} FCS files, none readable", *unreadable])
+        raise StudyError([f"{folder.resolve().name}: none of {len(paths)} FCS files can be read", *unreadable])
     panel = max((m.channels for m in files), key=len)
     aliases = {marker: found for marker in TREE_MARKERS if (found := _alias(marker, panel))}
     unresolved = tuple(m for m in TREE_MARKERS if m not in aliases and not _resolves(m, panel))

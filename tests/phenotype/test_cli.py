@@ -435,6 +435,36 @@ def test_init_writes_a_study_to_correct(study, tmp_path):
     assert "?" in refused.stderr
 
 
+def test_init_of_a_folder_without_exports_says_what_to_do(tmp_path):
+    """The commonest mistake is the folder above or below."""
+    result = call("init", tmp_path)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"{tmp_path.name}: no file that ends in .fcs; copy the exports into it\n"
+
+
+def test_init_names_a_file_it_cannot_read_once(study, tmp_path):
+    """The path from the folder, which is what samples.csv wants."""
+    folder = tmp_path / "export"
+    (folder / "day 1").mkdir(parents=True)
+    (folder / "P1.fcs").write_bytes((study.parent / "fcs" / "P1.fcs").read_bytes())
+    (folder / "day 1" / "P2.fcs").write_bytes(b"")
+
+    result = call("init", folder)
+
+    assert result.exit_code == 1
+    assert "not readable: day 1/P2.fcs: empty file" in result.stdout
+
+
+def test_a_name_does_not_steer_the_terminal(study, change):
+    """A patient's ID is any text; printed, it must not clear the screen or turn a line around."""
+    change(study.parent / "samples.csv", ",P2,", ",P\x1b[2J\u202e2,")
+
+    result = call("check", study)
+
+    assert "  P?[2J?2" in result.stdout.splitlines()
+
+
 def test_init_never_overwrites(study):
     """Someone's corrected sheet is worth more than a proposal."""
     result = call("init", study.parent)
