@@ -77,6 +77,7 @@ def run(study: Path, out: Path | None, jobs: int, fresh: bool, as_json: bool) ->
                 "review": list(summary.review),
                 "without_clinical": list(summary.without_clinical),
                 "without_product": list(summary.without_product),
+                "notes": list(summary.notes),
                 "seconds": round(summary.seconds, 2),
             }
         )
@@ -239,6 +240,7 @@ def _print_run(summary: Any) -> None:
     _print_some("to review", [f"{row['sample_id']}: {row['message']}" for row in summary.review])
     _print_some("products without a clinical row, in no comparison", list(summary.without_clinical))
     _print_some("patients without a product", list(summary.without_product))
+    _print_some("to know", list(summary.notes))
     _say(f"report: {summary.report}")
 
 

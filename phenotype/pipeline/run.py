@@ -49,6 +49,8 @@ class RunSummary:
     without_clinical: tuple[str, ...]
     """Patients with a product and no clinical row: in no comparison."""
     without_product: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What was odd in the study's sheets and folder, and usable."""
     seconds: float
 
     @property
@@ -108,6 +110,7 @@ def run_study(
         review=tuple(row for row in results.quality if row["severity"] != "info"),
         without_clinical=plan.join.without_clinical,
         without_product=plan.join.without_product,
+        notes=plan.notes,
         seconds=time.perf_counter() - started,
     )
 

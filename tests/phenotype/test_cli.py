@@ -327,6 +327,16 @@ def test_patients_on_one_side_only_are_listed(study, results, change):
     assert "P2" in result.output
 
 
+def test_a_run_says_what_was_odd_in_its_sheets(study, change):
+    """Who runs without a check first should still hear of a control that serves no one."""
+    change(study.parent / "samples.csv", ",,untransduced,,B1,", ",,untransduced,,b1,")
+
+    result = call("run", study)
+
+    note = "fcs/untransduced.fcs: no sample of batch b1 can use it; is the batch spelt as theirs?"
+    assert f"1 to know:\n  {note}\n" in result.stdout
+
+
 def test_a_group_of_fewer_than_three_is_not_tested(study, results):
     """One patient within a year is no group."""
     call("run", study)
