@@ -10,20 +10,21 @@ import re
 from gating.fcs.datasets import Dataset
 from gating.fcs.extent import CRC_BYTES
 from gating.fcs.layout import Layout
+from gating.fcs.repairs import Repair
 from gating.fcs.text import Segment, optional_number
 
-__all__ = ["checksum_warnings"]
+__all__ = ["checksum_warnings", "last_byte"]
 
 CHUNK = 1 << 20
 STARTS = (0x0000, 0xFFFF)
 
 
-def checksum_warnings(dataset: Dataset, layout: Layout, where: str) -> tuple[str, ...]:
+def checksum_warnings(dataset: Dataset, layout: Layout, where: str) -> tuple[Repair, ...]:
     """Say that the checksum of a dataset is not that of its bytes.
 
     The bytes are read only if there is a checksum.
     """
-    end = _last_byte(dataset, layout, where)
+    end = last_byte(dataset, layout, where)
     field = dataset.read(Segment(end + 1, end + CRC_BYTES))
     written = field.strip().decode("latin-1")
     if len(field) < CRC_BYTES or not re.fullmatch(r"[0-9A-Fa-f]{1,8}", written) or not written.strip("0"):
@@ -36,10 +37,11 @@ def checksum_warnings(dataset: Dataset, layout: Layout, where: str) -> tuple[str
     if int(written, 16) in sums or (written.isdecimal() and int(written) in sums):
         return ()
     listed = " or ".join(f"{each:04X}" for each in sums)
-    return (f"The checksum is {written}, that of the bytes is {listed}; the file was changed or damaged since.",)
+    found = f"The checksum is {written}, that of the bytes is {listed}; the file was changed or damaged since."
+    return (Repair("checksum", found),)
 
 
-def _last_byte(dataset: Dataset, layout: Layout, where: str) -> int:
+def last_byte(dataset: Dataset, layout: Layout, where: str) -> int:
     """Return the last byte of the last segment, counted from the begin of the dataset."""
     keywords = dataset.text.keywords
     ends = [optional_number(keywords, keyword, where, "a byte offset") for keyword in ("$ENDSTEXT", "$ENDANALYSIS")]

@@ -15,7 +15,8 @@ The time channel is not divided: BD repeats $TIMESTEP as its gain, and time has 
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,8 @@ class _Parameter:
     number: int
     keywords: Mapping[str, str]
     where: str
+    shares_name: bool = False
+    """Whether another parameter has the same $PnN."""
 
     def keyword(self, letter: str) -> str:
         return f"$P{self.number}{letter}"
@@ -114,7 +117,8 @@ class _Parameter:
 
     @property
     def name(self) -> str:
-        return self.text("N")
+        """$PnN; with $PnS where that alone tells it from another."""
+        return f"{self.text('N')} {self.text('S')}".strip() if self.shares_name else self.text("N")
 
 
 def parse_columns(keywords: Mapping[str, str], version: str, where: str) -> tuple[Column, ...]:
@@ -202,18 +206,29 @@ def _parameters(keywords: Mapping[str, str], where: str) -> list[_Parameter]:
             f"{where}: $PAR is {count}, but TEXT names {named} parameters{f'; {absent} is missing' if absent else ''}; "
             f"every parameter needs its name."
         )
-    parameters = [_Parameter(n, keywords, where) for n in range(1, count + 1)]
+    names = Counter(keywords.get(f"$P{n}N", "").strip() for n in range(1, count + 1))
+    parameters = [
+        _Parameter(n, keywords, where, names[keywords.get(f"$P{n}N", "").strip()] > 1) for n in range(1, count + 1)
+    ]
+    _check_names(parameters)
+    return parameters
+
+
+def _check_names(parameters: Sequence[_Parameter]) -> None:
+    """Refuse parameters without a name, or of one name that their markers do not tell apart."""
     first: dict[str, _Parameter] = {}
     for parameter in parameters:
-        if not parameter.name:
-            raise FCSError(f"{where}: {parameter.keyword('N')} is missing or empty; every parameter needs its name.")
-        other = first.setdefault(parameter.name, parameter)
-        if other is not parameter:
+        where, keyword, name = parameter.where, parameter.keyword("N"), parameter.text("N")
+        if not name:
+            raise FCSError(f"{where}: {keyword} is missing or empty; every parameter needs its name.")
+        other = first.setdefault(name, parameter)
+        told_apart = all(each.text("S") for each in (parameter, other))
+        twin = first.setdefault(parameter.name, parameter) if told_apart else other
+        if twin is not parameter:
             raise FCSError(
-                f"{where}: {other.keyword('N')} and {parameter.keyword('N')} are both {parameter.name!r}; "
-                f"names of parameters must differ."
+                f"{where}: {twin.keyword('N')} and {keyword} are both {name!r}; names of parameters must differ, "
+                f"or each have a marker ($PnS) of its own."
             )
-    return parameters
 
 
 def _stored(parameter: _Parameter, datatype: str, steps: tuple[int, ...]) -> Stored:
@@ -252,6 +267,7 @@ def _column(parameter: _Parameter, stored: Stored, offset: int) -> Column:
     """Return a column from its keywords."""
     span, odd_range = _span(parameter, stored)
     scale, odd_scale = _scale(parameter, stored, span)
+    shared = Repair("repeated-name", "$PnN is that of another channel, and $PnS was added to it")
     full = float(2 ** (8 * stored.width)) if stored.kind == "u" else DEFAULT_RANGE
     return Column(
         channel=Channel(parameter.name, parameter.text("S"), scale.top(full if span is None else span)),
@@ -260,7 +276,7 @@ def _column(parameter: _Parameter, stored: Stored, offset: int) -> Column:
         scale=scale,
         mask=_mask(span, stored) if stored.kind == "u" else None,
         has_range=span is not None,
-        oddities=odd_range + odd_scale,
+        oddities=odd_range + odd_scale + ((shared,) if parameter.shares_name else ()),
     )
 
 
@@ -325,7 +341,7 @@ def _gain(parameter: _Parameter) -> tuple[float, tuple[str, ...]]:
         return 1.0, (Repair("gain", "$PnG is no usable number and was ignored"),)
     if gain is None or gain == 1:
         return 1.0, ()
-    if Channel(parameter.name).kind == "time":
+    if Channel(parameter.text("N")).kind == "time":
         timestep = _positive(parameter.keywords.get("$TIMESTEP", "").strip())
         return 1.0, () if gain == timestep else (Repair("gain", "$PnG on the time channel was ignored"),)
     return gain, (f"$PnG divides the values by {gain:g}",)

@@ -13,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.errors import FCSError
-from gating.fcs.checksum import checksum_warnings
+from gating.fcs.checksum import checksum_warnings, last_byte
 from gating.fcs.columns import Column
 from gating.fcs.data import decode_blocks, read_events
 from gating.fcs.datasets import Dataset, choose_dataset, is_one_reading, read_datasets
 from gating.fcs.layout import Layout, parse_layout
 from gating.fcs.repairs import REPAIRS, check_rules, refuse_other_repairs
+from gating.fcs.text import HEADER_BYTES
 from gating.sample import NO_ALIASES, Channel, Sample, find_channel
 
 __all__ = ["FCSFile", "FCSMetadata", "open_fcs", "read_fcs", "read_fcs_datasets", "read_fcs_metadata"]
 
-TRAILING_BYTES = 65_536
-"""How far behind DATA a second dataset is looked for."""
+CHUNK = 1 << 20
+"""Bytes read at a time to look for a second dataset."""
+A_HEADER = re.compile(rb"FCS[0-9]\.[0-9]    [ 0-9]{48}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,7 @@ def _described(dataset: Dataset, allowed: Collection[str], where: str) -> FCSFil
     """Check the layout of a dataset, and collect what it says of itself."""
     layout = parse_layout(dataset, where, allowed)
     warnings = dataset.header.warnings + dataset.text.warnings + dataset.warnings + layout.warnings
-    warnings += _trailing_dataset(dataset, layout)
+    warnings += _trailing_dataset(dataset, layout, where)
     refuse_other_repairs(warnings, allowed, where)
     channels = tuple(column.channel for column in layout.columns)
     version, keywords = dataset.header.version, dataset.text.keywords
@@ -261,16 +263,17 @@ def _opened(path: Path, where: str) -> Iterator[BufferedReader]:
         raise FCSError(f"{where}: cannot be read: {error.strerror or error}.") from error
 
 
-def _trailing_dataset(dataset: Dataset, layout: Layout) -> tuple[str, ...]:
+def _trailing_dataset(dataset: Dataset, layout: Layout, where: str) -> tuple[str, ...]:
     """Say that an FCS file was appended to this one, which $NEXTDATA does not tell."""
-    if not layout.n_events:
-        return ()
-    dataset.file.seek(layout.end)
-    left = max(dataset.begin + dataset.size - layout.end, 0)
-    found = re.search(rb"FCS\d\.\d    ", dataset.file.read(min(TRAILING_BYTES, left)))
-    if found is None:
-        return ()
-    return (f"Trailing FCS found at byte {layout.end + found.start()}, behind DATA; it is not read.",)
+    at = dataset.begin + last_byte(dataset, layout, where) + 1
+    end = dataset.begin + dataset.size
+    while at < end:
+        dataset.file.seek(at)
+        chunk = dataset.file.read(min(CHUNK + HEADER_BYTES, end - at))
+        if found := A_HEADER.search(chunk):
+            return (f"Trailing FCS found at byte {at + found.start()}, behind DATA; it is not read.",)
+        at += CHUNK
+    return ()
 
 
 def _ranged(columns: Sequence[Column], events: NDArray[np.float64]) -> tuple[Channel, ...]:

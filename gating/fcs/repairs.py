@@ -37,6 +37,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "gain": "$PnG is no usable number, or stands on a channel that has no gain: it does not divide",
         "range": "$PnR is no usable number; the scale ends at the largest value",
         "not-finite": "at most 1 % of the events have a value that is NaN or infinite; they are left out",
+        "repeated-name": "parameters share a $PnN, and each has a $PnS of its own; both together name the channel",
+        "checksum": "the checksum is not that of the bytes, and nothing else contradicts the file; it is read",
         "names": "a Beckman Coulter file of two datasets of the same events: names of markers are from the first",
         # ---- on request only
         "salvage": "the file is cut short in DATA; the whole events that are there are read",

@@ -115,7 +115,7 @@ def test_a_file_that_changes_meanwhile_is_refused(make, monkeypatch):
 
 def test_a_file_that_shrinks_meanwhile_is_refused(make, monkeypatch):
     """The rest of the array would be whatever was in memory."""
-    path = make()
+    path = make(gap=bytes(100_000))
 
     def cut(*args):
         path.write_bytes(path.read_bytes()[:-9])

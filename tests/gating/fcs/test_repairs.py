@@ -46,6 +46,8 @@ FILES = {
     "gain": {"keywords": {"$P1G": "0"}},
     "range": {"keywords": {"$P1R": "abc"}},
     "not-finite": {"keywords": {"$TOT": "200"}, "data": not_finite()},
+    "repeated-name": {"keywords": {"$P1N": "PE-A", "$P1S": "CD4"}},
+    "checksum": {"tail": b"0000BEEF"},
 }
 """For each rule that one dataset can need, what makes a file need it."""
 
