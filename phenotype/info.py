@@ -1,6 +1,5 @@
 """What an FCS file says of itself, and what its events say, for people and for programs: ``phenotype info``."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from gating import (
     open_fcs,
     read_fcs_datasets,
 )
-from phenotype.quality import ceiling
+from phenotype.quality import ceiling, clock_seconds
 
 __all__ = ["describe", "describe_lines"]
 
@@ -107,7 +106,7 @@ def _acquisition(metadata: FCSMetadata, low: list[float | None], high: list[floa
     begin, end = (keywords.get(keyword, "").strip() for keyword in ("$BTIM", "$ETIM"))
     seconds, source = _ticked(metadata, low, high), "Time channel"
     if seconds is None:
-        seconds, source = _clocked(begin, end), "$BTIM and $ETIM"
+        seconds, source = clock_seconds(begin, end), "$BTIM and $ETIM"
     return {
         "date": keywords.get("$DATE", "").strip(),
         "begin": begin,
@@ -129,17 +128,6 @@ def _ticked(metadata: FCSMetadata, low: list[float | None], high: list[float | N
         if channel.kind == "time" and first is not None and last is not None and 0 < step < np.inf:
             return (last - first) * step or None
     return None
-
-
-def _clocked(begin: str, end: str) -> float | None:
-    """Return the whole seconds between two times of day; None unless both are times, the second later."""
-    clocks = [re.match(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})", text) for text in (begin, end)]
-    if not all(clocks):
-        return None
-    first, last = (
-        sum(int(part) * unit for part, unit in zip(c.groups(), (3600, 60, 1), strict=True)) for c in clocks if c
-    )
-    return float(last - first) if last > first else None
 
 
 def describe_lines(found: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ Every check is a function from a sample or a table to findings. A finding inform
 error; none of them changes a number.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +19,8 @@ __all__ = [
     "Finding",
     "ceiling",
     "check_acquisition",
+    "check_clock",
+    "check_constant",
     "check_counts",
     "check_drift",
     "check_gates",
@@ -25,12 +28,16 @@ __all__ = [
     "check_saturation",
     "check_spillover",
     "check_viability",
+    "clock_seconds",
     "file_findings",
 ]
 
 AT_THE_TOP = 0.999
 """Share of a channel's range from which on an event counts as saturated."""
 _TIME_BINS = 50
+_CLOCKS_APART = 1.5
+"""Ratio of two durations above which they are not the same; $BTIM and $ETIM enclose some seconds of handling."""
+_CLOCK_SECONDS = 5.0
 _MIN_EVENTS_FOR_TIME = 1000
 
 
@@ -110,6 +117,60 @@ def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int],
                 "warning",
                 f"{share:.1%} of events are at the top of {marker} ({channel.name}); the limit is {limit:.0%}",
             )
+
+
+def check_constant(sample_id: str, sample: Sample, columns: Mapping[str, int]) -> Iterator[Finding]:
+    """Find channels of the template in which every event has the same value: a detector that was off, or no stain.
+
+    Parameters
+    ----------
+    sample
+        Uncompensated: afterwards a dead channel has the noise of the others.
+    columns
+        Column of each marker.
+    """
+    for marker, column in columns.items():
+        values = sample.events[:, column]
+        if len(values) > 1 and values.min() == values.max():
+            name = sample.channels[column].name
+            message = f"every event has {values[0]:g} in {marker} ({name}): was the detector on?"
+            yield Finding(sample_id, "constant", float(values[0]), None, "warning", message)
+
+
+def check_clock(sample_id: str, sample: Sample) -> Iterator[Finding]:
+    """Compare how long the acquisition took by the Time channel with how long it took by the clock.
+
+    The ticks of the Time channel are $TIMESTEP seconds, $BTIM and $ETIM are times of day. A file that holds a part
+    of the events, or a pause, makes them differ too, and no fraction depends on either: this informs.
+    """
+    times = [i for i, channel in enumerate(sample.channels) if channel.kind == "time"]
+    step = _positive(sample.keywords.get("$TIMESTEP", ""))
+    clock = clock_seconds(sample.keywords.get("$BTIM", ""), sample.keywords.get("$ETIM", ""))
+    if not times or not len(sample) or step is None or clock is None:
+        return
+    ticked = float(np.ptp(sample.events[:, times[0]])) * step
+    longer, shorter = max(ticked, clock), min(ticked, clock)
+    if longer > _CLOCKS_APART * shorter + _CLOCK_SECONDS:
+        message = f"the Time channel spans {ticked:g} s by $TIMESTEP, the clock {clock:g} s from $BTIM to $ETIM"
+        yield Finding(sample_id, "clock", ticked / clock, _CLOCKS_APART, "info", f"{message}: a part, or a wrong step?")
+
+
+def clock_seconds(begin: str, end: str) -> float | None:
+    """Return the whole seconds between two times of day; None unless both are times, the second later.
+
+    Examples
+    --------
+    >>> clock_seconds("09:59:30", "10:01:00.25"), clock_seconds("23:59:00", "00:01:00")
+    (90.0, None)
+    """
+    first, last = _clock(begin), _clock(end)
+    return float(last - first) if first is not None and last is not None and last > first else None
+
+
+def _clock(text: str) -> int | None:
+    """Return the seconds from midnight; a fraction of a second, which some cytometers write as frames, is left out."""
+    found = re.match(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})", text.strip())
+    return sum(int(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else None
 
 
 def check_viability(sample_id: str, gated: GatedSample, population: str, limit: float) -> Iterator[Finding]:
@@ -277,3 +338,11 @@ def _largest_difference(one: Spillover, other: Spillover) -> tuple[float, str]:
     return float(difference[row, column]), (
         f"{one.channels[row]} into {one.channels[column]} is {ours:.3f}, usually {theirs:.3f}"
     )
+
+
+def _positive(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < np.inf else None

@@ -15,7 +15,16 @@ from phenotype.errors import StudyError
 from phenotype.study import Study
 from phenotype.tables import CellError, Row, Table, by_row, column_faults, look_alikes, nearest, parse_day, read_table
 
-__all__ = ["ROLES", "JoinReport", "SampleRow", "SampleSheet", "join_patients", "read_samples", "unlisted_files"]
+__all__ = [
+    "ROLES",
+    "JoinReport",
+    "SampleRow",
+    "SampleSheet",
+    "ignored_files",
+    "join_patients",
+    "read_samples",
+    "unlisted_files",
+]
 
 ROLES = ("product", "monitoring", "fmo", "unstained", "single_stain", "untransduced")
 _OF_PATIENTS = {"product": "product", "monitoring": "monitoring sample"}
@@ -266,6 +275,21 @@ def unlisted_files(study: Study, rows: Iterable[SampleRow]) -> tuple[str, ...]:
     folders = {row.path.parent for row in rows if row.path.parent.is_dir()}
     found = {path for folder in folders for path in folder.iterdir() if _is_fcs(path)} - listed
     return tuple(sorted(path.relative_to(study.folder).as_posix() for path in found))
+
+
+def ignored_files(study: Study, rows: Iterable[SampleRow]) -> tuple[str, ...]:
+    """Find what else lies beside listed files: no FCS file by its name, no input of the study, not opened.
+
+    ``p01.fcs.jpg`` is a picture, ``._p01.fcs`` what a Mac leaves on a foreign disk, ``Thumbs.db`` what Windows does.
+
+    Returns
+    -------
+    tuple of str
+        Paths from the study folder, in order.
+    """
+    folders = {row.path.parent for row in rows if row.path.parent.is_dir()}
+    found = {path for folder in folders for path in folder.iterdir() if not path.is_dir() and not _is_fcs(path)}
+    return tuple(sorted(path.relative_to(study.folder).as_posix() for path in found - {*study.inputs}))
 
 
 def _is_fcs(path: Path) -> bool:

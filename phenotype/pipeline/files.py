@@ -1,5 +1,6 @@
 """Which of a study's files can be used: there, readable, each its own, and stained as the others of its batch."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -107,7 +108,7 @@ def grouped(failures: Sequence[Failure]) -> list[str]:
 
 def _header(row: SampleRow, recipe: Recipe, unlisted: Sequence[str]) -> FCSMetadata:
     """Read the header of a row's file; where there is none, say which other may be meant."""
-    if not row.path.exists():
+    if not os.path.lexists(row.path):
         close = get_close_matches(row.file, unlisted, n=1, cutoff=0.8)
         hint = f"did you mean {close[0]!r}?" if close else "copy it there, or correct the sample sheet"
         raise FileNotFoundError(f"{row.tube}: no such file; {hint}")

@@ -33,7 +33,7 @@ from phenotype.pipeline.files import (
     twin_failures,
 )
 from phenotype.pipeline.work import Recipe
-from phenotype.samples import JoinReport, SampleRow, join_patients, read_samples, unlisted_files
+from phenotype.samples import JoinReport, SampleRow, ignored_files, join_patients, read_samples, unlisted_files
 from phenotype.study import Study, read_study
 from phenotype.subsets import SUBSETS, quadrant_faults
 
@@ -98,7 +98,8 @@ def make_plan(path: Path) -> Plan:
     tubes = {row.tube: row for found in controls.values() for row in found}
     unusable = control_failures(tubes.values(), recipe, unlisted)
     join = join_patients(clinical.table["patient_id"], [row for row in rows if row.role == "product"])
-    notes = (*sheet.notes, *_unlisted(unlisted), *_idle_controls(rows, samples, controls, recipe))
+    beside = (*_unlisted(unlisted), *_ignored(ignored_files(study, rows)))
+    notes = (*sheet.notes, *beside, *_idle_controls(rows, samples, controls, recipe))
     return Plan(
         study=study,
         rows=rows,
@@ -239,3 +240,10 @@ def _idle_controls(
 
 def _unlisted(unlisted: Iterable[str]) -> list[str]:
     return [f"{path}: lies beside the listed files, and no row names it" for path in unlisted]
+
+
+def _ignored(ignored: Sequence[str], limit: int = 5) -> list[str]:
+    if not ignored:
+        return []
+    named = ", ".join([*ignored[:limit], "..."] if len(ignored) > limit else ignored)
+    return [f"beside the listed files: {len(ignored)} that are no FCS files by their names, not looked at ({named})"]

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_resu
 from phenotype.pipeline.plan import Plan, make_plan
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
 from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
+from phenotype.provenance import check_dates, check_identities
 from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
 from phenotype.samples import SampleRow
@@ -91,12 +93,13 @@ def run_study(
     with writing_to(folder):
         (folder / "panels").mkdir(parents=True, exist_ok=True)
         with workers(jobs) as pool:
-            controls, results = _gate_controls(plan, pool, say)
-            reused = _gate_samples(plan, controls, folder, results, pool, fresh=fresh, say=say)
+            hashes = _file_hashes(plan)
+            controls, results = _gate_controls(plan, hashes, pool, say)
+            reused = _gate_samples(plan, controls, hashes, folder, results, pool, fresh=fresh, say=say)
         results.failures[:0] = plan.failures
-        results.quality += [finding.row() for finding in _study_findings(plan, results)]
+        results.quality += [finding.row() for finding in _study_findings(plan, results, date.today())]
         tables = _write_tables(plan, results, folder)
-        write_json(folder / "run.json", _manifest(plan, results, tables, time.perf_counter() - started))
+        write_json(folder / "run.json", _manifest(plan, hashes, results, tables, time.perf_counter() - started))
         say("report", 0, 1)
         report = build_report(folder, jobs=jobs)
         say("report", 1, 1)
@@ -116,9 +119,25 @@ def run_study(
 
 
 ControlsByBatch = dict[str, dict[tuple[str, str, str], ControlValues]]
+Hashes = Mapping[Path, str]
+"""SHA-256 of each file, taken before it is read."""
 
 
-def _gate_controls(plan: Plan, pool: Pool, say: Progress) -> tuple[ControlsByBatch, SampleResult]:
+def _file_hashes(plan: Plan) -> Hashes:
+    """Hash every file that will be gated."""
+    rows = (*plan.samples, *(row for found in plan.controls.values() for row in found))
+    return {path: file_hash(path) for path in dict.fromkeys(row.path for row in rows)}
+
+
+def _changed(path: Path, file: str, hashes: Hashes) -> SampleResult | None:
+    """Refuse a file whose bytes are no longer those that were hashed: results are kept, and proved, under the hash."""
+    if file_hash(path) == hashes[path]:
+        return None
+    fault = f"{file}: the file was changed while the run went on; wait until it is complete, and run again"
+    return SampleResult(failures=[{"file": file, "stage": "read", "error": fault}])
+
+
+def _gate_controls(plan: Plan, hashes: Hashes, pool: Pool, say: Progress) -> tuple[ControlsByBatch, SampleResult]:
     """Gate every control tube once; return values by batch and threshold, and the tubes that failed."""
     needs: dict[str, list[tuple[str, str]]] = {}
     tubes: dict[str, SampleRow] = {}
@@ -135,21 +154,23 @@ def _gate_controls(plan: Plan, pool: Pool, say: Progress) -> tuple[ControlsByBat
     failures, values = SampleResult(), {}
     for done, (task, result) in enumerate(zip(tasks, pool.map(gate_control, tasks), strict=True), start=1):
         say("controls", done, len(tasks))
-        if isinstance(result, SampleResult):
-            failures.extend(result)
+        found = _changed(task.path, task.file, hashes) or result
+        if isinstance(found, SampleResult):
+            failures.extend(found)
         else:
-            values[task.file] = result
+            values[task.file] = found
     controls: ControlsByBatch = {}
     for (batch, role, population, marker), rows in plan.controls.items():
-        found = [values[row.tube][population, marker] for row in rows if row.tube in values]
-        if found:
-            controls.setdefault(batch, {})[role, population, marker] = pool_controls(found)
+        pooled = [values[row.tube][population, marker] for row in rows if row.tube in values]
+        if pooled:
+            controls.setdefault(batch, {})[role, population, marker] = pool_controls(pooled)
     return controls, failures
 
 
 def _gate_samples(
     plan: Plan,
     controls: ControlsByBatch,
+    hashes: Hashes,
     folder: Path,
     results: SampleResult,
     pool: Pool,
@@ -160,18 +181,20 @@ def _gate_samples(
     """Gate every sample that an earlier run did not, in the order of the sheet; return how many it had."""
     kept = folder / "ledger"
     tasks = [_task(plan, row, controls, folder) for row in plan.samples]
-    keys = _keys(plan)
+    keys = _keys(plan, hashes)
     known: dict[str, SampleResult] = {}
     for key, task in zip(keys, tasks, strict=True):
         if not fresh and (earlier := _earlier(kept, key, task)) is not None:
             known[key] = earlier
     waiting = [task for key, task in zip(keys, tasks, strict=True) if key not in known]
     done = pool.map(gate_file, waiting)
-    for count, key in enumerate(keys, start=1):
+    for count, (key, task) in enumerate(zip(keys, tasks, strict=True), start=1):
         result = known.get(key)
         if result is None:
-            result = next(done)
-            store_result(kept, key, result)
+            gated = next(done)
+            result = _changed(task.path, task.key.file, hashes) or gated
+            if result is gated:
+                store_result(kept, key, result)
         say("samples", count, len(tasks))
         results.extend(result)
     return len(known)
@@ -191,7 +214,7 @@ def _task(plan: Plan, row: SampleRow, controls: ControlsByBatch, folder: Path) -
     return GateTask(key, row.path, row.dataset or None, plan.recipe, controls.get(row.batch, {}), panels)
 
 
-def _keys(plan: Plan) -> list[str]:
+def _keys(plan: Plan, hashes: Hashes) -> list[str]:
     """Return the name each sample's result is kept under."""
     recipe = plan.recipe
     shared = [
@@ -201,7 +224,7 @@ def _keys(plan: Plan) -> list[str]:
         repr((recipe.subsets, recipe.control_subsets, recipe.limits, recipe.min_viability, recipe.max_saturated)),
         repr(sorted(recipe.repairs)),
     ]
-    tubes = {row.tube: file_hash(row.path) for rows in plan.controls.values() for row in rows}
+    tubes = {row.tube: hashes[row.path] for rows in plan.controls.values() for row in rows}
     by_batch: dict[str, list[str]] = {}
     for (batch, *need), rows in plan.controls.items():
         by_batch.setdefault(batch, []).append(repr((need, [(row.tube, tubes[row.tube]) for row in rows])))
@@ -212,7 +235,7 @@ def _keys(plan: Plan) -> list[str]:
                 row.tube,
                 row.batch,
                 row.patient_id,
-                file_hash(row.path),
+                hashes[row.path],
                 *shared,
                 *by_batch.get(row.batch, []),
             ]
@@ -228,10 +251,11 @@ def _matrix_text(compensation: Spillover | str) -> str:
     return repr((compensation.channels, compensation.matrix.tolist()))
 
 
-def _study_findings(plan: Plan, results: SampleResult) -> list[Finding]:
-    """Compare samples with each other: spillover within batches, brightness between them."""
+def _study_findings(plan: Plan, results: SampleResult, today: date) -> list[Finding]:
+    """Compare samples with each other, and with the day: identities, spillover within batches, brightness between."""
     gated = {row["sample_id"] for row in results.populations}
-    findings: list[Finding] = []
+    keywords = {name: metadata.keywords for name, metadata in plan.metadata.items() if name in gated}
+    findings = [*check_dates(keywords, today), *check_identities(keywords)]
     if plan.recipe.compensation == "file":
         rows = [row for row in plan.samples if row.sample_id in gated]
         matrices = {row.sample_id: (row.batch, plan.metadata[row.sample_id]) for row in rows}
@@ -278,13 +302,15 @@ def cohort_table(patients: pd.DataFrame, subsets: Sequence[Mapping[str, Any]]) -
     return patients.join(wide, on="patient_id")
 
 
-def _manifest(plan: Plan, results: SampleResult, tables: Mapping[str, pd.DataFrame], seconds: float) -> dict[str, Any]:
+def _manifest(
+    plan: Plan, hashes: Hashes, results: SampleResult, tables: Mapping[str, pd.DataFrame], seconds: float
+) -> dict[str, Any]:
     """Return what is needed to repeat the run, and what the report says of it."""
     study = plan.study
     packages = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "seaborn")
     inputs = {path.name: file_hash(path) for path in study.inputs}
-    inputs |= {row.file: file_hash(row.path) for row in plan.samples}
-    inputs |= {row.file: file_hash(row.path) for rows in plan.controls.values() for row in rows}
+    inputs |= {row.file: hashes[row.path] for row in plan.samples}
+    inputs |= {row.file: hashes[row.path] for rows in plan.controls.values() for row in rows}
     failed = len({row["file"] for row in results.failures})
     synthetic = [m.keywords.get("SYNTHETIC", "").upper() in {"TRUE", "YES", "1"} for m in plan.metadata.values()]
     return {

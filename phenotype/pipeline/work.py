@@ -37,6 +37,8 @@ from phenotype.panels import panels_of, write_panels
 from phenotype.quality import (
     Finding,
     check_acquisition,
+    check_clock,
+    check_constant,
     check_counts,
     check_gates,
     check_partition,
@@ -241,6 +243,8 @@ def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dic
     return [
         *file_findings(name, gated.sample),
         *check_acquisition(name, raw),
+        *check_clock(name, raw),
+        *check_constant(name, raw, gated.columns),
         *check_saturation(name, raw, gated.columns, recipe.max_saturated),
         *check_viability(name, gated, LIVE, recipe.min_viability),
         *check_gates(name, gated),
