@@ -159,6 +159,16 @@ class _StudyFile(_Section):
     comparisons: Comparisons = Comparisons()
     """Adjustment."""
 
+    @field_validator("markers")
+    @classmethod
+    def _decided(cls, markers: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        undecided = [name for name, names in markers.items() if "?" in names]
+        if undecided:
+            raise ValueError(
+                "\n".join(f"{name} is '?'; decide, and write what its channel is called" for name in undecided)
+            )
+        return markers
+
     @field_validator("subsets", "control_subsets")
     @classmethod
     def _four(cls, names: dict[str, str]) -> dict[str, str]:

@@ -161,6 +161,7 @@ def test_all_faults_at_once(tmp_path):
         (FILES + '[comparisons]\nfamily = "every"\n', "[comparisons] family is 'every'; it should be 'all' or"),
         (FILES + '[compensation]\nsource = "flie"\n', "source is 'flie'; it must be 'file', 'none' or the path of a"),
         (FILES + "[markers]\nCAR = []\n", "[markers] CAR is []; it must not be empty"),
+        (FILES + '[markers]\nCAR = ["a", "?"]\n', "study.toml: [markers]: CAR is '?'; decide, and write what its"),
         ("asct = 7\n" + FILES, "study.toml: [asct]: it should be"),
     ],
 )
