@@ -427,7 +427,7 @@ def test_info_describes_a_file_and_one_bad_file_does_not_hide_a_good_one(study, 
 
 
 def test_init_writes_a_study_to_correct(study, tmp_path):
-    """Roles from names, and a question mark where only the analyst knows."""
+    """Roles and patients from names, and a question mark where only the analyst knows what day 1 is."""
     folder = tmp_path / "export"
     (folder / "day 1").mkdir(parents=True)
     for name, new in {"P1": "Patient A", "untransduced": "UTD"}.items():
@@ -439,7 +439,9 @@ def test_init_writes_a_study_to_correct(study, tmp_path):
     rows = {row["file"]: row for row in table(folder / "samples.csv")}
     assert result.exit_code == 0
     assert rows["day 1/UTD.fcs"]["role"] == "untransduced"
-    assert rows["day 1/Patient A.fcs"]["patient_id"] == "?"
+    assert rows["day 1/Patient A.fcs"]["patient_id"] == "Patient A"
+    assert rows["day 1/Patient A.fcs"]["role"] == "?"
+    assert "of culture (product)?" in rows["day 1/Patient A.fcs"]["unsure"]
     refused = call("check", folder / "study.toml")
     assert refused.exit_code == 2
     assert "?" in refused.stderr
@@ -450,7 +452,7 @@ def test_init_of_a_folder_without_exports_says_what_to_do(tmp_path):
     result = call("init", tmp_path)
 
     assert result.exit_code == 2
-    assert result.stderr == f"{tmp_path.name}: no file that ends in .fcs; copy the exports into it\n"
+    assert result.stderr == f"{tmp_path.name}: no file that ends in .fcs or .lmd; copy the exports into it\n"
 
 
 def test_init_names_a_file_it_cannot_read_once(study, tmp_path):
