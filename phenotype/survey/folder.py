@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ KEPT = (
 )  # fmt: skip
 """Keywords that tell samples apart. The others are forgotten: of 10,000 files they would fill the memory."""
 ENDINGS = (".fcs", ".lmd")
+_SHOULD_END_SO = " that begin as FCS files: add .fcs to their names"
 LONGEST = 300
 """Characters kept of a keyword's value."""
 _MATRICES = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP")
@@ -73,7 +75,7 @@ def read_folder(path: Path) -> Folder:
     shared: dict[tuple[tuple[str, str], ...], tuple[Channel, ...]] = {}
     for file in _walk(path, unreadable, ignored):
         if kind := _other_kind(file):
-            ignored[kind] += 1
+            ignored[kind + _SHOULD_END_SO if _begins_as_fcs(path / file) else kind] += 1
         elif fault := _name_fault(file):
             unreadable.append(f"{file}: {fault}")
         else:
@@ -111,6 +113,17 @@ def _other_kind(file: str) -> str:
     if name.name.startswith("."):
         return "hidden files"
     return "" if name.suffix.casefold() in ENDINGS else name.suffix.casefold() or "no ending"
+
+
+def _begins_as_fcs(path: Path) -> bool:
+    """Whether a file of another ending is one: CellQuest wrote ``Data.001``."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return re.match(rb"FCS[23]\.[0-9]", stream.read(6)) is not None
+    except OSError:
+        return False
 
 
 def _name_fault(file: str) -> str:

@@ -71,7 +71,8 @@ def survey_folder(path: Path) -> Survey:
         none = "no file that ends in .fcs or .lmd; copy the exports into it"
         if folder.unreadable:
             none = f"none of {len(folder.unreadable)} FCS files can be read"
-        raise StudyError([f"{path.resolve().name or path}: {none}", *folder.unreadable])
+        others = [f"{n} {kind}" for kind, n in folder.ignored.items() if "FCS" in kind]
+        raise StudyError([f"{path.resolve().name or path}: {none}", *folder.unreadable, *others])
     return propose(folder)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from phenotype.survey.folder import Tube
 from phenotype.survey.markers import named_markers
-from phenotype.survey.words import Said, grams, said, words
+from phenotype.survey.words import Said, days_in, grams, said, words
 
 __all__ = ["BLOOD", "ROLE_WORDS", "Guess", "RoleGuess", "common_words", "guess_role"]
 
@@ -45,7 +45,7 @@ _SIGNS = {
         "referencegroup", "referencecontrol", "referencecontrols",
     ),
     "product": ("product", "products", "produkt", "produkte"),
-    BLOOD: ("pb", "blood", "peripheralblood", "blut", "followup", "monitoring"),
+    BLOOD: ("blood", "peripheralblood", "blut", "followup", "monitoring"),
 }  # fmt: skip
 """Words, or neighbours joined, that say a role."""
 _SINGLE = ("single", "ss", "comp", "comps", "compensation")
@@ -80,7 +80,7 @@ _GIVES_WAY = (
 ROLE_WORDS = frozenset(
     {*(word for signs in _SIGNS.values() for word in signs), *_SINGLE, *_BEADS, *_NO_ROLE, *_MATERIAL}
     | {*_ANY_CONTROL, "stained", "stain", "stains", "non", "not", "un", "transduced", "minus", "one"}
-    | {"reference", "color", "colour", "follow", "up", "peripheral", "cells", "cell"}
+    | {"reference", "color", "colour", "follow", "up", "peripheral", "pb", "cells", "cell"}
 )
 """Words that are no patient's name."""
 
@@ -133,6 +133,8 @@ def _claim(text: str, known: Mapping[str, str]) -> Guess | None:
     spoken = words(text)
     joined = {gram for _, _, gram in grams(spoken, 3)}
     roles = {role for role, signs in _SIGNS.items() if joined & set(signs)}
+    if "pb" in spoken and days_in(text):
+        roles.add(BLOOD)
     if odd := [reason for word, reason in _NO_ROLE.items() if word in spoken]:
         return Guess("?", f"role: {odd[0]}")
     beads = bool(joined & set(_BEADS))
@@ -163,8 +165,10 @@ def _control(controls: set[str], beads: bool, text: str) -> Guess:
 
 
 def _weakly_single(spoken: Sequence[str]) -> bool:
-    """Whether a word may mean a single stain; ``Single Cells`` is a gate."""
-    return any(word in _SINGLE and behind not in {"cell", "cells"} for word, behind in pairwise((*spoken, "")))
+    """Whether a word may mean a single stain; ``Single Cells`` is a gate, and an export ends in one."""
+    return spoken[:1] != ("export",) and any(
+        word in _SINGLE and behind not in {"cell", "cells"} for word, behind in pairwise((*spoken, ""))
+    )
 
 
 def _with_marker(role: Guess, texts: Iterable[Said], known: Mapping[str, str], common: frozenset[str]) -> RoleGuess:

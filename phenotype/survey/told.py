@@ -56,6 +56,7 @@ def _panel_lines(survey: Survey) -> list[str]:
         counts = Counter(survey.proposals[place].role for place in panel.members)
         roles = ", ".join(f"{n} {role if role != '?' else 'to decide'}" for role, n in sorted(counts.items()))
         told = _stained(survey, i) if i == 0 else "; ".join(_few_differences(panel.differences))
+        told += "; labels or stains swapped?" if panel.moved else ""
         lines.append(f"  {panel.number}: {_count(len(panel.members), 'file')} ({roles}): {told}")
     return _few(lines, MOST + 1)
 

@@ -15,9 +15,13 @@ __all__ = ["Said", "could_be_well", "days_in", "grams", "said", "without_dates",
 
 _OWN = ("TUBE NAME", "$FIL", "SAMPLE ID", "SAMPLEID", "GTI$SAMPLEID", "$SMNO", "$CELLS")
 _AROUND = ("$SRC", "GROUPNAME")
-_MONTH = r"(?:jan|feb|m[aä]r|mrz|mar|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zé]*"  # English and German
+_MONTH = (
+    r"(?:jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz?|maerz|mrz|apr(?:il)?|may|mai|june?|juni|july?|juli"
+    r"|aug(?:ust)?|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)"
+)
+"""English and German."""
 _DATES = re.compile(
-    r"(?<![0-9])(?:"
+    r"(?<![^\W_])(?:"
     r"(?:19|20)[0-9]{2}[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12][0-9]|3[01])"
     rf"|[0-9]{{1,2}}[-_. ]?{_MONTH}[-_. ]?(?:[0-9]{{4}}|[0-9]{{2}})"
     rf"|(?:19|20)[0-9]{{2}}[-_. ]?{_MONTH}[-_. ]?[0-9]{{1,2}}"

@@ -31,6 +31,17 @@ def test_other_files_are_counted_by_kind(tmp_path, put):
     assert found.ignored == {".jpg": 1, "hidden files": 1, ".db": 1, "no ending": 1, "hidden or linked folders": 1}
 
 
+def test_files_of_cellquest_are_told_though_not_read(tmp_path, put):
+    """A folder of Data.001, Data.002 would else seem to hold nothing."""
+    put(tmp_path / "x.fcs").rename(tmp_path / "Data.001")
+    os.mkfifo(tmp_path / "pipe.001")
+
+    found = read_folder(tmp_path)
+
+    assert found.tubes == ()
+    assert found.ignored == {".001 that begin as FCS files: add .fcs to their names": 1, ".001": 1}
+
+
 def test_unreadable_files_are_listed_with_the_reason(tmp_path, put):
     """One bad file does not hide the good ones; a pipe does not hang."""
     put(tmp_path / "good.fcs")

@@ -42,7 +42,10 @@ def test_roles_as_labs_write_them(tube, name, role, marker):
     assert guessed(tube(f"{name}.fcs")) == (role, marker)
 
 
-@pytest.mark.parametrize("name", ["P01", "export_P01_Single Cells", "Mueller", "Competence 3", "", "P01_CD3"])
+@pytest.mark.parametrize(
+    "name",
+    ["P01", "export_P01_Single Cells", "export_P01_Single CD3+", "PB_01", "Mueller", "Competence 3", "", "P01_CD3"],
+)
 def test_other_names_say_no_role(tube, name):
     """``Single Cells`` is a gate that FlowJo exported."""
     assert guessed(tube(f"{name}.fcs")) == ("", "")
@@ -61,7 +64,7 @@ def test_other_names_say_no_role(tube, name):
         ("P01_comp", "a single stain, of which marker"),
         ("P01 apheresis", "neither product nor control"),
         ("P01 ctrl", "a control of which kind"),
-        ("product PB", "product and blood"),
+        ("product PB D7", "product and blood"),
     ],
 )
 def test_what_no_role_or_two_fit_is_left_open_with_the_reason(tube, name, reason):
