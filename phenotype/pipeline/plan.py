@@ -163,10 +163,8 @@ def _recipe(study: Study, template: GatingTemplate, compensation: Spillover | st
 def _alias_faults(study: Study, template: GatingTemplate) -> list[str]:
     """List markers that [markers] gives names to and no gate looks at: a misspelt one would be ignored in silence."""
     known = list(dict.fromkeys(channel for row in template.rows for channel in row.channels))
-    where = f"{study.path.name}: [markers]"
-    return [
-        missing(f"channel in {study.template.name}", name, known, where) for name in study.markers if name not in known
-    ]
+    where = f"{study.path.name}: [markers], for {study.template.name}"
+    return [missing("channel", name, known, where) for name in study.markers if name not in known]
 
 
 def _subset_faults(study: Study, template: GatingTemplate) -> list[str]:

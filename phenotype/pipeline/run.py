@@ -91,7 +91,7 @@ def run_study(
     plan = make_plan(path)
     folder = out or path.parent / "results"
     with writing_to(folder):
-        (folder / "panels").mkdir(parents=True, exist_ok=True)
+        (folder / "panels").mkdir(exist_ok=True)
         with workers(jobs) as pool:
             hashes = _file_hashes(plan)
             controls, results = _gate_controls(plan, hashes, pool, say)

@@ -11,6 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 from phenotype.errors import RunError
 
 __all__ = ["as_typed", "write_frame", "write_json", "write_rows", "writing_to"]
@@ -21,19 +26,36 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Say which folder could not be written to, and how to go on.
+    """Make a result folder and hold it for one run; say so where it cannot be written to, and how to go on.
 
     Raises
     ------
     RunError
-        In place of the system's error.
+        If another run holds the folder, or in place of the system's error.
     """
     try:
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("wb") as lock:
+            _hold(lock.fileno(), folder)
+            yield
     except OSError as error:
         fault = f"{folder}: cannot be written: {error.strerror or error}"
         way_out = "make room or get permission and run again, which goes on from there, or name another folder by --out"
         raise RunError(f"{fault}; {way_out}") from error
+
+
+def _hold(lock: int, folder: Path) -> None:
+    """Lock an open file until it is closed, which the system does for a run that was killed."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunError(
+            f"{folder}: another run is writing to it; wait for it, or name another folder by --out"
+        ) from error
+    except OSError:
+        return  # a file system without locks
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -53,7 +53,7 @@ def test_a_marker_that_no_gate_looks_at_is_refused(study):
     add(study, '[markers]\nCAAR = ["BCMA-Fc"]\n')
 
     (fault,) = faults(study)
-    assert fault.startswith("study.toml: [markers]: no channel in gating.csv 'CAAR'; did you mean 'CAR'?")
+    assert fault.startswith("study.toml: [markers], for gating.csv: no channel 'CAAR'; did you mean 'CAR'?")
 
 
 def test_two_rows_of_the_same_bytes_are_both_left_out(study):

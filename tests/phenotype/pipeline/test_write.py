@@ -66,3 +66,14 @@ def test_a_full_disk_is_one_line_with_the_way_out(tmp_path):
 
     assert str(caught.value).startswith(f"{tmp_path}: cannot be written: No space left on device; make room")
     assert "goes on from there" in str(caught.value)
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path):
+    """Their tables would mix, and each would look whole; the lock is gone with the run that held it."""
+    folder = tmp_path / "results"
+    second = pytest.raises(RunError, match=r"results: another run is writing to it; wait for it, or name another")
+    with writing_to(folder), second, writing_to(folder):
+        pass
+
+    with writing_to(folder):
+        assert [path.name for path in folder.iterdir()] == [".lock"]
