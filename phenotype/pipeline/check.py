@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gating import CompensationError, file_spillover
 from phenotype.pipeline.plan import Plan, make_plan
 
 __all__ = ["CheckResult", "check_study"]
@@ -68,26 +67,12 @@ def check_study(path: Path) -> CheckResult:
         groups={
             str(k) or "not known": int(v) for k, v in plan.patients["asct_group"].value_counts().sort_index().items()
         },
-        failures=(*(failure["error"] for failure in plan.failures), *_without_spillover(plan)),
+        failures=tuple(failure["error"] for failure in plan.failures),
         without_clinical=tuple(plan.join.without_clinical),
         without_product=tuple(plan.join.without_product),
         missing_controls=tuple(_missing_controls(plan)),
         notes=plan.notes,
     )
-
-
-def _without_spillover(plan: Plan) -> list[str]:
-    """List files that have no usable matrix of their own while one is asked for."""
-    if plan.recipe.compensation != "file":
-        return []
-    faults = []
-    for row in plan.samples:
-        try:
-            if file_spillover(plan.metadata[row.sample_id]) is None:
-                faults.append(f"{row.tube}: no $SPILLOVER, SPILL or $COMP in the file")
-        except CompensationError as error:
-            faults.append(str(error))
-    return faults
 
 
 def _missing_controls(plan: Plan) -> list[str]:

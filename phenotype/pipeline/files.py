@@ -6,12 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from gating import FCSMetadata, GatingError, find_channel, read_fcs_metadata
+import numpy as np
+
+from gating import CompensationError, FCSMetadata, GatingError, Sample, find_channel, read_fcs_metadata
 from phenotype.pipeline.ledger import file_hash
-from phenotype.pipeline.work import Recipe
+from phenotype.pipeline.work import Recipe, prepare
 from phenotype.samples import SampleRow
 
-__all__ = ["GATED_ROLES", "Failure", "control_failures", "grouped", "panel_failures", "read_headers", "twin_failures"]
+__all__ = [
+    "GATED_ROLES",
+    "Failure",
+    "compensation_failures",
+    "control_failures",
+    "grouped",
+    "panel_failures",
+    "read_headers",
+    "twin_failures",
+]
 
 GATED_ROLES = ("product", "monitoring")
 Failure = dict[str, Any]
@@ -51,15 +62,37 @@ def read_headers(
     return metadata, failures
 
 
-def control_failures(rows: Iterable[SampleRow], recipe: Recipe, unlisted: Sequence[str] = ()) -> list[Failure]:
-    """List control tubes that cannot be read; what they lack is said when a threshold looks at them."""
+def compensation_failures(
+    rows: Iterable[SampleRow], metadata: Mapping[str, FCSMetadata], recipe: Recipe
+) -> list[Failure]:
+    """List samples that cannot be compensated as the study says; rows without metadata have failed already."""
     failures = []
     for row in rows:
         try:
-            _header(row, recipe, unlisted)
+            if row.sample_id in metadata:
+                _try_compensation(metadata[row.sample_id], recipe)
+        except CompensationError as error:
+            failures.append(_failure(row, "compensate", str(error)))
+    return failures
+
+
+def control_failures(rows: Iterable[SampleRow], recipe: Recipe, unlisted: Sequence[str] = ()) -> list[Failure]:
+    """List control tubes that cannot be read or compensated; a marker they lack is said when a threshold needs it."""
+    failures = []
+    for row in rows:
+        try:
+            _try_compensation(_header(row, recipe, unlisted), recipe)
+        except CompensationError as error:
+            failures.append(_failure(row, "compensate control", str(error)))
         except (GatingError, OSError) as error:
             failures.append(_failure(row, "read control", str(error)))
     return failures
+
+
+def _try_compensation(metadata: FCSMetadata, recipe: Recipe) -> None:
+    """Compensate none of a file's events: whatever a run would refuse, this does."""
+    no_events = np.empty((0, len(metadata.channels)))
+    prepare(Sample(metadata.name, metadata.channels, no_events, metadata.keywords), recipe.compensation)
 
 
 def twin_failures(rows: Sequence[SampleRow]) -> list[Failure]:

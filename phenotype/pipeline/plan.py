@@ -26,6 +26,7 @@ from phenotype.kinetics import read_kinetics
 from phenotype.pipeline.files import (
     GATED_ROLES,
     Failure,
+    compensation_failures,
     control_failures,
     grouped,
     panel_failures,
@@ -88,8 +89,12 @@ def make_plan(path: Path) -> Plan:
     rows, recipe = sheet.rows, _recipe(study, template, compensation)
     unlisted = unlisted_files(study, rows)
     metadata, failures = read_headers([row for row in rows if row.role in GATED_ROLES], recipe, unlisted)
-    failures += panel_failures(metadata, rows, recipe)
-    failures += _first_of_each(twin_failures(rows), failures)
+    for more in (
+        panel_failures(metadata, rows, recipe),
+        twin_failures(rows),
+        compensation_failures(rows, metadata, recipe),
+    ):
+        failures += _first_of_each(more, failures)
     bad = {failure["file"] for failure in failures}
     samples = tuple(row for row in rows if row.role in GATED_ROLES and row.tube not in bad)
     if not samples:

@@ -57,7 +57,9 @@ class RunSummary:
 
     @property
     def status(self) -> int:
-        """0 all done; 1 done, but some samples failed or need review."""
+        """0 all done; 1 done, but some samples failed or need review; 2 none could be gated."""
+        if not self.gated:
+            return 2
         return 1 if self.failures or self.review or self.without_clinical else 0
 
 

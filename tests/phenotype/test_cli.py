@@ -265,6 +265,22 @@ def _moved(raw: bytes, by: int) -> bytes:
     return header + text.replace(b"%d" % end, b"%d" % (end + by), 1) + raw[begin + by :]
 
 
+def test_a_run_that_gates_nothing_is_not_done(study, results, monkeypatch):
+    """A script that goes on with the next step must not go on with empty tables; the report says why they are."""
+    from phenotype.pipeline.work import failed
+
+    def fail(task):
+        return failed(task.key.file, "gate", ValueError(f"{task.key.file}: no"))
+
+    monkeypatch.setattr("phenotype.pipeline.run.gate_file", fail)
+
+    result = call("run", study)
+
+    assert result.exit_code == 2
+    assert "0 of 6 samples gated" in result.stdout
+    assert len(table(results / "failures.csv")) == 6
+
+
 def test_a_missing_spillover_is_rejected_while_compensation_is_on(study, results, tube):
     """Uncompensated events in a fluorescence gate are wrong numbers."""
     tube(study.parent / "fcs" / "P4.fcs", 4, spillover="")

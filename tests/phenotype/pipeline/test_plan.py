@@ -84,6 +84,29 @@ def test_a_control_that_cannot_be_read_is_left_out_before_the_run(study):
     ]
 
 
+def test_a_matrix_that_fits_no_file_stops_before_the_run(study, change):
+    """Every file would be read and none gated; the slip of the pen is in one line of the matrix."""
+    (study.parent / "matrix.csv").write_text(",BV421-A,PEE-A\nBV421-A,1,0.1\nPEE-A,0.1,1\n")
+    change(study, 'source = "file"', 'source = "matrix.csv"')
+
+    (fault,) = faults(study)
+
+    assert fault.startswith("fcs/P1.fcs and 5 other files: matrix.csv: no channel 'PEE-A' (did you mean 'PE-A'?)")
+
+
+def test_what_cannot_be_compensated_is_known_before_the_run(study, tube):
+    """Samples and controls alike."""
+    tube(study.parent / "fcs" / "P4.fcs", 4, spillover="")
+    tube(study.parent / "fcs" / "untransduced.fcs", 99, car=0.0, spillover="")
+
+    plan = make_plan(study)
+
+    assert [(failure["file"], failure["stage"]) for failure in plan.failures] == [
+        ("fcs/P4.fcs", "compensate"),
+        ("fcs/untransduced.fcs", "compensate control"),
+    ]
+
+
 def test_a_missing_file_under_another_name_is_pointed_at(study):
     """Most files that are not there were renamed."""
     fcs = study.parent / "fcs"
