@@ -34,6 +34,8 @@ WORST_CONDITION = 1e6
 """Noise of one part in a million of the brightest signal then becomes as large as the dimmest."""
 IDENTITY_WITHIN = 1e-4
 """Cytek writes a spillover of ones and 0.000001 into its unmixed files."""
+_COUNT = re.compile(r"[1-9][0-9]{0,3}")
+"""A number of channels, or of a channel: ``str.isdigit`` also takes what ``int`` does not."""
 BLOCK = 16_384
 """Events compensated at a time: they stay in the processor's cache."""
 
@@ -296,7 +298,7 @@ def _is_identity(matrix: NDArray[np.float64]) -> bool:
 def _counted(text: str, where: str) -> tuple[int, list[str]]:
     """Return the number of channels, and the fields after it."""
     first, *fields = (field.strip() for field in text.split(","))
-    if not re.fullmatch(r"[1-9]\d{0,3}", first):
+    if not _COUNT.fullmatch(first):
         raise CompensationError(f"{where}: begins with {first[:40]!r}; it must begin with the number of channels")
     return int(first), fields
 
@@ -322,8 +324,8 @@ def _matrix(cells: Sequence[str], count: int, where: str) -> NDArray[np.float64]
 
 def _is_unnamed(text: str) -> bool:
     """Whether a $COMP is of the form of FCS 3.0: n, then n x n numbers."""
-    count, *fields = text.split(",")
-    return not (count.strip().isdigit() and len(fields) == int(count) * (int(count) + 1))
+    count, *fields = map(str.strip, text.split(","))
+    return not (_COUNT.fullmatch(count) and len(fields) == int(count) * (int(count) + 1))
 
 
 def _unnamed_spillover(text: str, where: str, sample: Described) -> Spillover:
@@ -353,7 +355,7 @@ def _unnamed_spillover(text: str, where: str, sample: Described) -> Spillover:
 def _named_channels(names: Sequence[str], channels: Sequence[Channel]) -> tuple[str, ...]:
     """Replace the numbers of channels, counted from 1, by $PnN; Navios writes numbers."""
     known = [channel.name for channel in channels]
-    numbered = all(name.isdigit() and 1 <= int(name) <= len(known) for name in names)
+    numbered = all(_COUNT.fullmatch(name) and int(name) <= len(known) for name in names)
     if numbered and not set(names) <= set(known):
         return tuple(known[int(name) - 1] for name in names)
     return tuple(names)
@@ -458,8 +460,8 @@ def _table_spillover(lines: list[list[str]], where: str) -> Spillover:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Whether a cell is a number; of what ``float`` takes, ``1_0`` and the digits of other scripts are none."""
+    return (
+        re.fullmatch(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)", text.strip(), re.I)
+        is not None
+    )

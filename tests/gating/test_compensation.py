@@ -123,6 +123,37 @@ def test_a_matrix_without_a_source_marks_the_sample_all_the_same():
     assert compensate(tube(), two_colour(0.1, source=" ")).compensation == "matrix"
 
 
+@pytest.mark.parametrize("count", ["²", "٢", "9" * 5000, "1_0", "02"])
+@pytest.mark.parametrize("keyword", ["$COMP", "$SPILLOVER"])
+def test_a_count_that_python_alone_reads_as_a_number_is_refused(keyword, count):
+    """Some of these are digits to ``str.isdigit`` and none to ``int``: a bare ValueError once ended the run."""
+    channels = (Channel("FITC-A"), Channel("PE-A"))
+    sample = Sample("pt01.fcs", channels, np.zeros((1, 2)), {keyword: f"{count},1,0,0,1"})
+
+    with pytest.raises(
+        CompensationError, match=rf"pt01\.fcs: \{keyword}: begins with .*; it must begin with the number"
+    ):
+        file_spillover(sample)
+
+
+@pytest.mark.parametrize("cell", ["1_0", "٢", "0x1", "１", ""])
+def test_a_cell_that_python_alone_reads_as_a_number_is_refused(cell):
+    """A program wrote the matrix; none writes these."""
+    with pytest.raises(CompensationError, match=rf"'{cell}' in row 1 of the matrix; a spillover is a number"):
+        parse_spillover(f"2,FITC-A,PE-A,1,{cell},0,1", "$SPILLOVER")
+
+
+@pytest.mark.parametrize("name", ["²", "9" * 5000])
+def test_a_channel_number_that_is_none_is_a_name(name):
+    """And a name that the file does not have."""
+    sample = Sample(
+        "pt01.fcs", (Channel("FITC-A"), Channel("PE-A")), np.zeros((1, 2)), {"SPILL": f"2,1,{name},1,0,0,1"}
+    )
+
+    with pytest.raises(CompensationError, match=r"pt01\.fcs: SPILL: no channel '1'"):
+        file_spillover(sample)
+
+
 def test_compensating_twice_is_refused():
     """A second compensation would over-correct, so it is an error."""
     once = compensate(tube(), two_colour(0.1))
