@@ -5,7 +5,7 @@ Numbers in DATA become linear values by three keywords, each where the standard 
 ========  ==========================================================  =============================================
 keyword   on integers                                                 on floating point
 ========  ==========================================================  =============================================
-$PnR      bits above the next power of two are noise and are cleared  the top of the scale, nothing more
+$PnR      bits above the next power of two are cleared, and counted   the top of the scale, nothing more
 $PnE      ``f1,f2`` with f1 > 0: ``f2 * 10 ** (f1 * number / $PnR)``  ignored, with a warning
 $PnG      divides, on linear channels                                 divides
 ========  ==========================================================  =============================================

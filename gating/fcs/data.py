@@ -1,5 +1,6 @@
 """DATA: bytes to linear values, a block of events at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from io import BufferedReader
 from typing import Any
@@ -36,7 +37,7 @@ def read_events(
     events : (n, d) float64
         In Fortran order: gates read columns. Events with a NaN or an infinity are left out.
     warnings : tuple of str
-        That events were left out, that values look misread, or were rounded.
+        That events were left out, that bits were cleared, that values look misread, or were rounded.
 
     Raises
     ------
@@ -45,9 +46,10 @@ def read_events(
     """
     events = np.empty((layout.n_events, len(wanted)), dtype=np.float64, order="F")
     decoders = [(str(i), _decoder(layout.columns[i])) for i in wanted]
-    at, odd = 0, _NotFinite(layout)
+    at, odd, high = 0, _NotFinite(layout), _HighBits(layout, wanted)
     for rows in read_blocks(file, layout, where):
         odd.look_at(rows, at)
+        high.look_at(rows)
         for place, (field, decode) in enumerate(decoders):
             with np.errstate(invalid="ignore"):  # signalling NaNs are not finite, and found as such
                 events[at : at + len(rows), place] = decode(rows[field])
@@ -56,7 +58,7 @@ def read_events(
     if odd.events:
         events = np.asfortranarray(np.delete(events, odd.events, axis=0))
     columns = [layout.columns[i] for i in wanted]
-    return events, left_out + _far_off(events, columns) + _rounded(events, columns)
+    return events, left_out + high.warnings() + _far_off(events, columns) + _rounded(events, columns)
 
 
 def decode_blocks(
@@ -174,6 +176,27 @@ class _NotFinite:
 
     def _numbers(self, rows: NDArray[np.void], column: int) -> NDArray[Any]:
         return self.layout.columns[column].stored.numbers(rows[str(column)])
+
+
+class _HighBits:
+    """Integers with bits above $PnR: noise, by the standard, or a sign that $PnR or the type is wrong."""
+
+    def __init__(self, layout: Layout, wanted: Sequence[int]) -> None:
+        self.total = layout.n_events
+        self.masked = [(str(i), layout.columns[i], layout.columns[i].mask) for i in wanted]
+        self.counts: Counter[str] = Counter()
+
+    def look_at(self, rows: NDArray[np.void]) -> None:
+        """Count the events of a block that have such bits."""
+        for field, column, mask in self.masked:
+            if mask is not None:
+                above = int(np.count_nonzero(column.stored.numbers(rows[field]) > mask))
+                self.counts[column.channel.name] += above
+
+    def warnings(self) -> tuple[str, ...]:
+        """Say in how many events bits were cleared."""
+        found = ", ".join(f"{name} ({count} of {self.total} events)" for name, count in self.counts.items() if count)
+        return (f"Bits above $PnR were cleared, as the standard says: {found}.",) if found else ()
 
 
 def _far_off(events: NDArray[np.float64], columns: Sequence[Column]) -> tuple[str, ...]:

@@ -343,7 +343,9 @@ def test_a33_noise_in_the_high_bits(make):
     """10 bits in 16; the other 6 are noise and $PnR says so."""
     stored = np.array([[0xFC01, 0x03FF]] * 3, dtype="<u2")
 
-    assert read_fcs(make(INTEGERS, stored.tobytes())).events[0].tolist() == [1, 1023]
+    sample = read_fcs(make(INTEGERS, stored.tobytes()))
+    assert sample.events[0].tolist() == [1, 1023]
+    assert sample.warnings == ("Bits above $PnR were cleared, as the standard says: FSC-A (3 of 3 events).",)
 
 
 def test_a34_a_range_that_is_no_power_of_two(make):

@@ -7,6 +7,8 @@ from gating.errors import FCSError, UnsupportedFCSError
 from gating.fcs import read_fcs, read_fcs_metadata
 from gating.sample import Channel
 
+from .conftest import EVENTS
+
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(("datatype", "kind"), [("F", "f4"), ("D", "f8")])
@@ -66,6 +68,18 @@ def test_bits_above_the_range_are_cleared(integers, span, read):
 
     assert sample.events[0, 0] == read
     assert sample.channels[0].range == float(span)
+    assert ("Bits above $PnR were cleared" in str(sample.warnings)) == (read < 0xFFFF)
+
+
+def test_cleared_bits_are_counted(integers):
+    """Noise is allowed; but floats read as integers, or a $PnR that lost a digit, show nothing else."""
+    stored = np.array([[0xFFFF, 1], [3, 2], [1024, 1023]], dtype="<u2")
+
+    sample = read_fcs(integers(stored, {"$P1R": "1024", "$P2R": "1024"}))
+
+    assert sample.events.tolist() == [[1023, 1], [3, 2], [0, 1023]]
+    assert sample.warnings == ("Bits above $PnR were cleared, as the standard says: FSC-A (2 of 3 events).",)
+    assert "FSC-A (3 of 3 events)" in read_fcs(integers(EVENTS.view("<u4"))).warnings[0]
 
 
 def test_the_full_range_of_32_bits_is_no_mask(integers):
