@@ -59,11 +59,12 @@ class _Unit:
 
     @property
     def is_code(self) -> bool:
-        """Whether it looks like an identifier: a short word and a number."""
+        """Whether it looks like an identifier: a short word with its number, ``INF071`` or ``INF-071``."""
         if self.followed or not self.number or not self.word:
             return False
         short = len(self.word) <= _MOST_LETTERS and self.word not in _ODD_LETTERS
-        return self.of_patient or (short and self.number.isdigit())
+        in_one = not re.search(r"[ _]", self.text)
+        return self.of_patient or (short and in_one and self.number.isdigit())
 
 
 def guess_patients(tubes: Sequence[Tube], known: Sequence[Mapping[str, str]]) -> list[Guess]:

@@ -46,6 +46,7 @@ def test_patients_as_labs_name_them(tube, names, expected):
         (["A01", "B07"], "patient_id: the names do not tell"),
         (["001", "002"], "patient_id: 001?"),
         (["IL2", "IL7"], "patient_id: the names do not tell"),
+        (["KUM 073", "KUM 074"], "patient_id: KUM 073?"),
         (["KM1", "Tube 2"], "patient_id: KM1?"),
         (["P01_AA1", "P01_AA2"], "patient_id: AA1 or P01?"),
         (["R1", "R2"], "patient_id: R1?"),
