@@ -153,7 +153,7 @@ def gate(files: tuple[Path, ...], template: Path, compensation: str, as_csv: boo
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @one_line
 def init(folder: Path) -> None:
-    """Look at a FOLDER of FCS exports and write study files to correct."""
+    """Look at a FOLDER of FCS exports and write study files to correct; what is not sure is ?, for you to decide."""
     from phenotype.survey import survey_folder, survey_lines, write_study
 
     survey = survey_folder(folder)
