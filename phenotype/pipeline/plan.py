@@ -104,7 +104,7 @@ def make_plan(path: Path) -> Plan:
     unusable = control_failures(tubes.values(), recipe, unlisted)
     join = join_patients(clinical.table["patient_id"], [row for row in rows if row.role == "product"])
     beside = (*_unlisted(unlisted), *_ignored(ignored_files(study, rows)))
-    notes = (*sheet.notes, *beside, *_idle_controls(rows, samples, controls, recipe))
+    notes = (*sheet.notes, *beside, *_idle_controls(rows, controls, recipe))
     return Plan(
         study=study,
         rows=rows,
@@ -227,12 +227,10 @@ def _without(controls: Mapping[ControlKey, tuple[SampleRow, ...]], files: set[st
     return {key: rows for key, rows in kept.items() if rows}
 
 
-def _idle_controls(
-    rows: Sequence[SampleRow], samples: Sequence[SampleRow], controls: Controls, recipe: Recipe
-) -> Iterator[str]:
+def _idle_controls(rows: Sequence[SampleRow], controls: Controls, recipe: Recipe) -> Iterator[str]:
     """Say which controls no sample will be held against: a batch or a marker may be misspelt."""
     roles = {role for role, _, _ in needed_controls(recipe.template)}
-    batches = {row.batch for row in samples}
+    batches = {row.batch for row in rows if row.role in GATED_ROLES}
     used = {row.tube for found in controls.values() for row in found}
     for row in rows:
         if row.role in roles and row.batch not in batches:

@@ -217,7 +217,8 @@ def _who(cohort: pd.DataFrame) -> str:
     known = cohort.dropna(subset="naive")
     groups = [(group, int((known["asct_group"] == group).sum())) for group in _PHRASES if group != "asct"]
     parts = ", ".join(f"{n} {_PHRASES[group]}" for group, n in groups if n or group != "unknown_time")
-    return f"{sum(n for _, n in groups)} patients have a product phenotype and a group: {parts}."
+    total = sum(n for _, n in groups)
+    return f"{total} patient{' has' if total == 1 else 's have'} a product phenotype and a group: {parts}."
 
 
 def _tested(made: int, tested: int) -> str:

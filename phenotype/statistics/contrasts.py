@@ -211,10 +211,8 @@ def _comparison(contrast: str, subset: str, a: Values, b: Values, min_group: int
         "median_a": float(np.median(a)) if len(a) else np.nan,
         "median_b": float(np.median(b)) if len(b) else np.nan,
     }
-    sides = zip(contrast.split("_vs_"), (a, b), strict=True)
-    few = [f"{name} has {_patients(len(values))}" for name, values in sides if len(values) < min_group]
-    if few:
-        return row | {"note": f"{' and '.join(few)}; a test needs {min_group} in each group"}
+    if min(len(a), len(b)) < min_group:
+        return row | {"note": f"{len(a)} and {len(b)} patients; a test needs {min_group} in each group"}
     try:
         return row | _tested(a, b)
     except UntestableError as error:
@@ -270,7 +268,3 @@ def _kruskal(subset: str, groups: Sequence[Values]) -> Row:
         return row | {"method": f"{method}; not done: all values are equal"}
     found = stats.kruskal(*groups)
     return row | {"statistic": found.statistic, "p_value": found.pvalue, "method": method}
-
-
-def _patients(n: int) -> str:
-    return f"{n} patient" if n == 1 else f"{n} patients"

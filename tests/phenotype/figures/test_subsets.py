@@ -79,7 +79,7 @@ def test_a_missing_p_is_said_to_be_missing(ax):
 
 def test_a_comparison_that_was_not_made_says_why(ax):
     """Two patients have medians and no test: the table's own reason stands where the p would."""
-    why = "within_1y has 2 patients; a test needs 3 in each group"
+    why = "2 and 12 patients; a test needs 3 in each group"
     draw_subset_bars(
         comparison(difference=np.nan, p_adjusted=np.nan, note=why),
         dots({"none": [0.2], "within_1y": [0.1]}),
@@ -87,7 +87,7 @@ def test_a_comparison_that_was_not_made_says_why(ax):
         contrast="within_1y_vs_none",
     )
 
-    assert "not compared\nwithin_1y has 2 patients;" in words(ax)
+    assert "not compared\n2 and 12 patients; a test\nneeds 3 in each group" in words(ax)
 
 
 def test_a_tiny_p_has_no_equals_sign(ax):

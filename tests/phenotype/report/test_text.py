@@ -54,6 +54,7 @@ def test_no_comparison_is_said(results):
     lead, sentences = answer(tables.comparisons.head(0), tables.cohort.head(0), synthetic=False)
 
     assert lead.startswith("0 patients have a product phenotype")
+    assert answer(tables.comparisons.head(0), tables.cohort.head(1), synthetic=False)[0].startswith("1 patient has a ")
     assert "No comparison could be made" in lead
     assert sentences == ()
 

@@ -112,12 +112,12 @@ def test_comparisons_agree_with_r_where_all_are_far_apart(golden):
 @pytest.mark.parametrize(
     ("sizes", "contrast", "note"),
     [
-        ({"none": 6, "within_1y": 2}, "within_1y_vs_none", "within_1y has 2 patients; a test needs 3 in each group"),
-        ({"none": 1, "over_1y": 6}, "asct_vs_none", "none has 1 patient; a test needs 3 in each group"),
+        ({"none": 6, "within_1y": 2}, "within_1y_vs_none", "2 and 6 patients; a test needs 3 in each group"),
+        ({"none": 1, "over_1y": 6}, "asct_vs_none", "6 and 1 patients; a test needs 3 in each group"),
         (
             {"none": 6, "over_1y": 1},
             "within_1y_vs_over_1y",
-            "within_1y has 0 patients and over_1y has 1 patient; a test needs 3 in each group",
+            "0 and 1 patients; a test needs 3 in each group",
         ),
     ],
 )
