@@ -27,21 +27,27 @@ def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
-        from gating import GatingError
-        from phenotype.errors import PhenotypeError
-
         try:
-            return command(*arguments, **options)
-        except (GatingError, PhenotypeError) as error:
-            _say(str(error), err=True)
-        except OSError as error:
-            _say(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+            return _or_fault(command, arguments, options)
         except KeyboardInterrupt:
             _say("stopped before the end; the same command goes on from what is finished", err=True)
             sys.exit(STOPPED)
-        sys.exit(NOTHING_DONE)
 
     return wrapped
+
+
+def _or_fault(command: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Call a command; what it refuses is its fault line."""
+    from gating import GatingError
+    from phenotype.errors import PhenotypeError
+
+    try:
+        return command(*arguments, **options)
+    except (GatingError, PhenotypeError) as error:
+        _say(str(error), err=True)
+    except OSError as error:
+        _say(f"{error.filename or 'file'}: {error.strerror or error}", err=True)
+    sys.exit(NOTHING_DONE)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
