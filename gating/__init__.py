@@ -51,6 +51,7 @@ from gating.fcs import (
     read_fcs_datasets,
     read_fcs_metadata,
     write_fcs,
+    write_fcs_copy,
 )
 from gating.gates import (
     BooleanGate,
@@ -144,4 +145,5 @@ __all__ = [
     "read_template",
     "same_marker",
     "write_fcs",
+    "write_fcs_copy",
 ]

@@ -2,8 +2,7 @@
 
 import math
 import re
-import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,22 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.errors import FCSError, missing
+from gating.fcs.assemble import assemble_head, write_assembled
 from gating.fcs.columns import FLOAT_BITS, MOST_DECADES
-from gating.fcs.text import HEADER_BYTES
 from gating.sample import Channel, Sample
 
 __all__ = ["write_fcs"]
 
 BLOCK = 16_384
 """Events encoded at a time."""
-LARGEST_OFFSET = 99_999_999
-"""What eight characters of HEADER can hold."""
 WRITTEN_BITS = (8, 16, 32)
 VERSIONS = ("2.0", "3.0", "3.1")
 BYTE_ORDERS = ("<", ">")
-DELIMITERS = "/|\\\f\x1e!"
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-NO_CHECKSUM = b"00000000"
 
 _STRUCTURAL = re.compile(
     r"\$(BEGINDATA|ENDDATA|BEGINTEXT|ENDTEXT|BEGINSTEXT|ENDSTEXT|BEGINANALYSIS|ENDANALYSIS|PAR|TOT|BYTEORD|DATATYPE"
@@ -153,17 +148,7 @@ def write_fcs(
     wanted = _Format(version, datatype, width, byte_order, log_channels, decades, steps)
     encodings = _encodings(sample, wanted)
     head = _head(sample, encodings, wanted)
-    path = Path(path)
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(head)
-            file.writelines(_encoded(sample, encodings))
-            if version != "2.0":
-                file.write(NO_CHECKSUM)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_assembled(Path(path), wanted.version, head, _encoded(sample, encodings))
 
 
 def _encodings(sample: Sample, wanted: _Format) -> list[_Encoding]:
@@ -216,7 +201,7 @@ def _plain(number: float) -> str:
 
 
 def _head(sample: Sample, encodings: list[_Encoding], wanted: _Format) -> bytes:
-    """Return HEADER and TEXT; the offsets in them depend on their own length."""
+    """Return HEADER and TEXT."""
     pairs = {
         "$PAR": str(len(encodings)),
         "$TOT": str(len(sample)),
@@ -228,41 +213,7 @@ def _head(sample: Sample, encodings: list[_Encoding], wanted: _Format) -> bytes:
         **_carried(sample),
     }
     data_bytes = len(sample) * sum(encoding.dtype.itemsize for encoding in encodings)
-    text, begin, end, before = b"", 0, 0, -1
-    while len(text) != before:
-        before = len(text)
-        begin = HEADER_BYTES + before if data_bytes else 0
-        end = begin + data_bytes - 1 if data_bytes else 0
-        offsets = {} if wanted.version == "2.0" else _offsets(begin, end)
-        text = _text({**offsets, **pairs}, sample.name)
-    if end > LARGEST_OFFSET:
-        if wanted.version == "2.0":
-            raise FCSError(f"{sample.name}: DATA would end at byte {end}; FCS 2.0 ends at {LARGEST_OFFSET}, use '3.1'.")
-        begin = end = 0
-    numbers = (HEADER_BYTES, HEADER_BYTES + len(text) - 1, begin, end, 0, 0)
-    return f"FCS{wanted.version}    {''.join(f'{n:8d}' for n in numbers)}".encode("ascii") + text
-
-
-def _offsets(begin: int, end: int) -> dict[str, str]:
-    """Return the offset keywords of FCS 3."""
-    analysis_and_supplement = ("$BEGINANALYSIS", "$ENDANALYSIS", "$BEGINSTEXT", "$ENDSTEXT")
-    return {"$BEGINDATA": str(begin), "$ENDDATA": str(end), **dict.fromkeys(analysis_and_supplement, "0")}
-
-
-def _text(pairs: Mapping[str, str], where: str) -> bytes:
-    """Return a TEXT segment."""
-    pairs = {keyword: value for keyword, value in pairs.items() if value}
-    delimiter = _delimiter(pairs, where)
-    doubled = (f"{keyword}{delimiter}{value.replace(delimiter, 2 * delimiter)}" for keyword, value in pairs.items())
-    return f"{delimiter}{delimiter.join(doubled)}{delimiter}".encode()
-
-
-def _delimiter(pairs: Mapping[str, str], where: str) -> str:
-    """Return a delimiter that is in no keyword and at no end of a value, where doubling it would not be understood."""
-    for delimiter in DELIMITERS:
-        if not any(delimiter in k or v.startswith(delimiter) or v.endswith(delimiter) for k, v in pairs.items()):
-            return delimiter
-    raise FCSError(f"{where}: every delimiter of {DELIMITERS!r} begins or ends a value; change one of the keywords.")
+    return assemble_head(wanted.version, pairs, data_bytes, sample.name)
 
 
 def _encoded(sample: Sample, encodings: list[_Encoding]) -> Iterator[bytes]:
