@@ -24,6 +24,8 @@ _DYES = re.compile(
 )
 _NOISE = re.compile(r"(?<![a-z0-9])(?:anti|human|hu|mouse|comp)(?![a-z0-9])|[ _.-]+[ahw]$")
 
+_PULSE = re.compile(r"[ _.-]([ahw])$")
+
 
 def plain(text: str) -> str:
     """Return letters and digits only, lower case.
@@ -55,15 +57,18 @@ def marker_in(label: str) -> str:
 
 
 def same_marker(wanted: str, label: str) -> bool:
-    """Whether two spellings name one marker.
+    """Whether two spellings name one marker; area, height and width of a pulse are not each other.
 
     Examples
     --------
     >>> same_marker("CD62L", "CD62-L"), same_marker("CD45RA", "CD45RA BV421"), same_marker("CD45", "CD45RA")
     (True, True, False)
-    >>> same_marker("BV421-A", "BV510-A")
-    False
+    >>> same_marker("BV421-A", "BV510-A"), same_marker("FSC-H", "FSC-A"), same_marker("FSC", "FSC-A")
+    (False, False, True)
     """
+    pulses = [found[1] for text in (wanted, label) if (found := _PULSE.search(text.casefold().strip()))]
+    if len(set(pulses)) > 1:
+        return False
     if plain(wanted) and plain(wanted) == plain(label):
         return True
     marker = marker_in(label)

@@ -87,7 +87,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def cell(value: object) -> str:
-    """Return a value as a CSV cell.
+    """Return a value as a CSV cell; every end of line within text is a line feed, which CSV puts in quotes.
 
     Examples
     --------
@@ -97,7 +97,8 @@ def cell(value: object) -> str:
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        guarded = f"'{value}" if value.startswith(_FORMULA) else value
+        return guarded.replace("\r\n", "\n").replace("\r", "\n")
     if hasattr(value, "isoformat"):
         return str(value.isoformat())[:10]
     number = float(value)  # type: ignore[arg-type]

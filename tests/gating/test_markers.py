@@ -37,3 +37,10 @@ def test_a_dye_alone_is_no_marker():
     """A channel without stain carries its detector's name; it must not match another detector."""
     assert marker_in("PE-Cy7-A") == ""
     assert not same_marker("BV421-A", "BV510-A")
+
+
+@pytest.mark.parametrize(("wanted", "label"), [("FSC-H", "FSC-A"), ("FSC-A", "FSC-W"), ("CD3-H", "anti-CD3 BV421-A")])
+def test_another_measure_of_the_pulse_is_another_channel(wanted, label):
+    """Singlets would be gated by an area over itself: all of them are."""
+    assert not same_marker(wanted, label)
+    assert same_marker(wanted, wanted)
