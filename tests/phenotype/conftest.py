@@ -80,20 +80,29 @@ def _tubes(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def make_study(_tubes) -> Callable[[Path], Path]:
+    """Give a function that writes a copy of the study into a folder; returns its study.toml."""
+
+    def make(folder: Path) -> Path:
+        (folder / "fcs").mkdir(parents=True)
+        for tube in _tubes.iterdir():
+            (folder / "fcs" / tube.name).write_bytes(tube.read_bytes())
+        rows = [f"fcs/P{i}.fcs,P{i},product,0,B1," for i in range(1, 7)]
+        rows += ["fcs/untransduced.fcs,,untransduced,,B1,"]
+        (folder / "samples.csv").write_text("\n".join(["file,patient_id,role,day,batch,marker", *rows]) + "\n")
+        (folder / "clinical.csv").write_text(CLINICAL)
+        (folder / "gating.csv").write_text(DEFAULT_TEMPLATE)
+        (folder / "study.toml").write_text(STUDY)
+        return folder / "study.toml"
+
+    return make
+
+
 @pytest.fixture
-def study(tmp_path, _tubes) -> Path:
+def study(tmp_path, make_study) -> Path:
     """Give a fresh copy of the study; returns its study.toml."""
-    folder = tmp_path / "study"
-    (folder / "fcs").mkdir(parents=True)
-    for tube in _tubes.iterdir():
-        (folder / "fcs" / tube.name).write_bytes(tube.read_bytes())
-    rows = [f"fcs/P{i}.fcs,P{i},product,0,B1," for i in range(1, 7)]
-    rows += ["fcs/untransduced.fcs,,untransduced,,B1,"]
-    (folder / "samples.csv").write_text("\n".join(["file,patient_id,role,day,batch,marker", *rows]) + "\n")
-    (folder / "clinical.csv").write_text(CLINICAL)
-    (folder / "gating.csv").write_text(DEFAULT_TEMPLATE)
-    (folder / "study.toml").write_text(STUDY)
-    return folder / "study.toml"
+    return make_study(tmp_path / "study")
 
 
 @pytest.fixture

@@ -41,7 +41,14 @@ def test_counts_and_fractions_of_four_events_by_hand():
 
 @pytest.mark.parametrize(
     ("n", "flag", "given"),
-    [(12, "not_detected", False), (21, "not_quantified", False), (22, "few_parent_events", True), (500, "", True)],
+    [
+        (12, "not_detected", False),
+        (13, "not_quantified", False),
+        (21, "not_quantified", False),
+        (22, "few_parent_events", True),
+        (499, "few_parent_events", True),
+        (500, "", True),
+    ],
 )
 def test_a_fraction_below_the_limit_of_quantification_is_withheld(n, flag, given):
     """Too few cells give no fraction, and never 0; the count is still a fact."""
@@ -53,6 +60,16 @@ def test_a_fraction_below_the_limit_of_quantification_is_withheld(n, flag, given
     assert naive["count"] == half
     assert naive["flags"] == flag
     assert (naive["fraction"] is not None) is given
+
+
+@pytest.mark.parametrize(("count", "flag"), [(49, "few_subset_events"), (50, "")])
+def test_a_fraction_of_few_events_is_flagged_however_many_their_parent_has(count, flag):
+    """50 events: 14 % by counting alone; the limit itself is enough."""
+    values = [20] * count + [1] * (2000 - count)
+
+    naive = subset_rows(KEY, gated(values, values), NAMES, CountLimits())[0]
+
+    assert (naive["count"], naive["flags"]) == (count, flag)
 
 
 def test_the_four_fractions_sum_to_one():

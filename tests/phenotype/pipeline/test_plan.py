@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from phenotype.errors import StudyError
+from phenotype.frequencies import CountLimits
 from phenotype.pipeline.plan import make_plan
 
 
@@ -54,6 +55,22 @@ def test_a_marker_that_no_gate_looks_at_is_refused(study):
 
     (fault,) = faults(study)
     assert fault.startswith("study.toml: [markers], for gating.csv: no channel 'CAAR'; did you mean 'CAR'?")
+
+
+def test_the_limits_of_the_study_are_those_of_the_gating(study):
+    """Four numbers of one kind, one behind the other: two of them exchanged would flag the wrong samples."""
+    add(
+        study,
+        "[quality]\nnot_detected_below = 1\nnot_quantified_below = 2\nmin_parent_events = 3\nmin_subset_events = 4\n"
+        "min_viability = 0.5\nmax_saturated = 0.6\n",
+    )
+
+    recipe = make_plan(study).recipe
+
+    assert recipe.limits == CountLimits(
+        not_detected_below=1, not_quantified_below=2, min_parent_events=3, min_subset_events=4
+    )
+    assert (recipe.min_viability, recipe.max_saturated) == (0.5, 0.6)
 
 
 def test_two_rows_of_the_same_bytes_are_both_left_out(study):
