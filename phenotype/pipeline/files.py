@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -95,25 +95,39 @@ def _try_compensation(metadata: FCSMetadata, recipe: Recipe) -> None:
     prepare(Sample(metadata.name, metadata.channels, no_events, metadata.keywords), recipe.compensation)
 
 
-def twin_failures(rows: Sequence[SampleRow]) -> list[Failure]:
-    """Refuse samples whose file is, byte for byte, that of another row.
+def twin_failures(rows: Sequence[SampleRow], recipe: Recipe) -> list[Failure]:
+    """Refuse samples whose events are, byte for byte, those of another row.
 
-    Two tubes never give the same events: one of the rows names the wrong file, and which one only a person
-    can tell. The same control may stand in two batches.
+    Two tubes never give the same events: one of the rows names the wrong file, or the wrong dataset of a file, and
+    which one only a person can tell. The same control may stand in two batches.
     """
-    alike: dict[tuple[int, str], list[SampleRow]] = defaultdict(list)
-    for row in rows:
-        if row.path.is_file():
-            alike[row.path.stat().st_size, row.dataset].append(row)
-    twins: dict[tuple[str, str], list[SampleRow]] = defaultdict(list)
-    for row in (row for same_size in alike.values() if len(same_size) > 1 for row in same_size):
-        twins[file_hash(row.path), row.dataset].append(row)
+    there = [row for row in rows if row.path.is_file()]
+    same_size = [row for alike in _alike(there, lambda row: row.path.stat().st_size) for row in alike]
+    hashes = {path: file_hash(path) for path in dict.fromkeys(row.path for row in same_size)}
+    readable = [row for row in same_size if hashes[row.path] != "unreadable"]
     return [
         _failure(row, "read", f"{row.tube}: {_twin_fault(row, same)}")
-        for (found, _), same in twins.items()
+        for same_bytes in _alike(readable, lambda row: hashes[row.path])
+        for same in _alike(same_bytes, lambda row: _dataset_number(row, recipe))
         for row in same
-        if len(same) > 1 and found != "unreadable" and row.role in GATED_ROLES
+        if row.role in GATED_ROLES
     ]
+
+
+def _alike(rows: Iterable[SampleRow], trait: Callable[[SampleRow], Hashable]) -> list[list[SampleRow]]:
+    """Return the groups of rows that share a trait; who shares it with none is in no group."""
+    found: dict[Hashable, list[SampleRow]] = defaultdict(list)
+    for row in rows:
+        found[trait(row)].append(row)
+    return [same for same in found.values() if len(same) > 1]
+
+
+def _dataset_number(row: SampleRow, recipe: Recipe) -> int | str:
+    """Return which dataset of its file a row means: ``2``, ``Tube B`` and nothing at all can be the same one."""
+    try:
+        return read_fcs_metadata(row.path, dataset=row.dataset or None, repairs=recipe.repairs).dataset
+    except GatingError:
+        return row.dataset
 
 
 def _twin_fault(row: SampleRow, same: Sequence[SampleRow]) -> str:

@@ -91,7 +91,7 @@ def make_plan(path: Path) -> Plan:
     metadata, failures = read_headers([row for row in rows if row.role in GATED_ROLES], recipe, unlisted)
     for more in (
         panel_failures(metadata, rows, recipe),
-        twin_failures(rows),
+        twin_failures(rows, recipe),
         compensation_failures(rows, metadata, recipe),
     ):
         failures += _first_of_each(more, failures)

@@ -1,9 +1,11 @@
 """What a run will do: faults between sheets and files, which none of them shows alone."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from gating import read_fcs, write_fcs
 from phenotype.errors import StudyError
 from phenotype.frequencies import CountLimits
 from phenotype.pipeline.plan import make_plan
@@ -87,6 +89,23 @@ def test_two_rows_of_the_same_bytes_are_both_left_out(study):
         "fcs/P2.fcs: has the same bytes as fcs/P1.fcs: one of these rows names the wrong file",
     ]
     assert [row.patient_id for row in plan.samples] == ["P3", "P4", "P5", "P6"]
+
+
+@pytest.mark.parametrize("dataset", ["1", "Tube A"])
+def test_one_dataset_under_two_names_is_no_two_samples(study, dataset):
+    """By number, by name, or as the only one there is: the events are the same, and would count for two patients."""
+    folder = study.parent
+    sample = read_fcs(folder / "fcs" / "P1.fcs")
+    write_fcs(folder / "fcs" / "P1.fcs", replace(sample, keywords={**sample.keywords, "$SMNO": "Tube A"}))
+    (folder / "samples.csv").write_text(
+        f"file,patient_id,role,batch,dataset\nfcs/P1.fcs,P1,product,B1,\nfcs/P1.fcs,P2,product,B1,{dataset}\n"
+        "fcs/P3.fcs,P3,product,B1,\n"
+    )
+
+    plan = make_plan(study)
+
+    assert [failure["file"] for failure in plan.failures] == ["fcs/P1.fcs", f"fcs/P1.fcs#{dataset}"]
+    assert [row.patient_id for row in plan.samples] == ["P3"]
 
 
 def test_a_control_that_cannot_be_read_is_left_out_before_the_run(study):
