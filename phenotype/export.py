@@ -95,7 +95,7 @@ def export_fcs(
     for done, name in enumerate(counts, start=1):
         row = rows[name]
         try:
-            _check_unchanged(row.path, hashes.get(row.tube), row.tube)
+            _check_unchanged(row.path, hashes.get(row.file), row.tube)
             _write(folder / f"{name}.fcs", row, settings, gates.get(name, []), counts[name])
             written.append(f"{name}.fcs")
         except (GatingError, ExportError, OSError) as error:

@@ -51,6 +51,17 @@ def test_every_count_of_the_run_is_a_sum_over_events_of_a_file(results, study):
         assert set(np.unique(np.column_stack(list(flags.values())))) == {0, 1}
 
 
+def test_a_dataset_that_was_chosen_is_exported(study, run, change):
+    """Its file is the one that the run has read, whatever its row in the tables is called."""
+    change(study.parent / "samples.csv", "batch,marker", "batch,marker,dataset")
+    change(study.parent / "samples.csv", "fcs/P1.fcs,P1,product,0,B1,", "fcs/P1.fcs,P1,product,0,B1,,1")
+
+    export = export_fcs(run(study))
+
+    assert export.failures == ()
+    assert "P1_1.fcs" in export.written
+
+
 def test_a_population_that_was_refused_has_no_column(study, run, change):
     """A column of zeros would be a count."""
     change(study.parent / "gating.csv", "valley > control(fmo) > control(unstained, quantile=0.999)", "control(fmo)")
