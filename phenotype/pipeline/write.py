@@ -62,12 +62,12 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, A
     """Write a CSV under a temporary name, then give it its own.
 
     Numbers are written with all their digits; NaN, infinite and None are empty. Text that a spreadsheet
-    would run as a formula gets a leading apostrophe.
+    would run as a formula, names of columns too, gets a leading apostrophe.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(map(cell, columns))
         writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
     temporary.replace(path)
 

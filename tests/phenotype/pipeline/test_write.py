@@ -32,6 +32,13 @@ def test_an_end_of_line_within_text_does_not_end_the_row(tmp_path):
         assert list(csv.reader(stream)) == [["a", "b"], ["one\ntwo", "x\ny"]]
 
 
+def test_the_name_of_a_column_is_no_formula_either(tmp_path):
+    """Columns of the clinical sheet keep their names in cohort.csv, whoever named them."""
+    write_frame(tmp_path / "t.csv", pd.DataFrame({"patient_id": ["P1"], "=HYPERLINK(1)": ["x"]}))
+
+    assert (tmp_path / "t.csv").read_text() == "patient_id,'=HYPERLINK(1)\nP1,x\n"
+
+
 def test_a_negative_number_stays_a_number():
     """Only text is guarded."""
     assert cell(-2.3) == "-2.3"
