@@ -188,6 +188,52 @@ def export(folder: Path, form: str, study: Path | None, out: Path | None) -> Non
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="New folder for the copies.")
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="Key of the pseudonyms, made if absent.  [default: DIR.key]"
+)
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Table of identifiers that no byte of the copies may hold. Repeatable.",
+)
+@click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the lab's own sheets to keep. Repeatable.")
+@click.option(
+    "--dates",
+    default="shifted",
+    show_default=True,
+    type=click.Choice(["shifted", "year", "none"]),
+    help="What becomes of the day of acquisition.",
+)
+@one_line
+def deidentify(
+    folder: Path, out: Path, key: Path | None, checks: tuple[Path, ...], keep: tuple[str, ...], dates: Any
+) -> None:
+    """Copy the FCS files of FOLDER, and its study, without what could name a patient; events bit for bit."""
+    from phenotype.deidentify import deidentify_folder
+    from phenotype.progress import progress_bar
+
+    with progress_bar(quiet=False) as progress:
+        found = deidentify_folder(folder, out, key=key, checks=checks, keep=keep, dates=dates, progress=progress)
+    short = [f"{column}: {count}" for column, count in found.skipped.items()]
+    every = sys.maxsize
+    _print_some("FCS files refused, not copied", list(found.failures), every, err=True)
+    _print_some("not FCS, not copied", list(found.others), every)
+    _print_some("to know", list(found.notes), every)
+    _print_some("columns with identifiers too short to search for (it takes 4 characters, or 6 digits)", short, every)
+    _print_some("places where an identifier is left", [str(hit) for hit in found.hits], every, err=True)
+    if found.hits:
+        _say(f"{out}: not made, as an identifier is left; the copies are withheld in {found.folder}", err=True)
+    elif found.written:
+        _say(f"{found.written} copies in {found.folder}, {found.searched} identifiers searched for, none found")
+        _say(f"old and new names: {found.mapping}; keep it and the key from whoever gets the copies")
+    sys.exit(found.status)
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--patients", type=click.IntRange(min=3), default=141, show_default=True)
 @click.option("--events", type=click.IntRange(min=500), default=60_000, show_default=True, help="Events per product.")
@@ -250,13 +296,13 @@ def _print_run(summary: Any) -> None:
     _say(f"report: {summary.report}")
 
 
-def _print_some(title: str, lines: list[str], most: int = 12) -> None:
+def _print_some(title: str, lines: list[str], most: int = 12, *, err: bool = False) -> None:
     if lines:
-        _say(f"{len(lines)} {title}:")
+        _say(f"{len(lines)} {title}:", err=err)
         for line in lines[:most]:
-            _say(f"  {line}")
+            _say(f"  {line}", err=err)
     if len(lines) > most:
-        _say(f"  ... and {len(lines) - most} more, in the report")
+        _say(f"  ... and {len(lines) - most} more, in the report", err=err)
 
 
 def _say(text: str, *, err: bool = False) -> None:

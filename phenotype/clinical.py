@@ -36,13 +36,17 @@ from phenotype.tables import (
 )
 
 __all__ = [
+    "DATE_COLUMNS",
     "DAYS_PER_MONTH",
     "GROUPS",
+    "KNOWN_COLUMNS",
     "RESPONSES",
     "AsctGroup",
     "Clinical",
     "asct_group",
     "derive_groups",
+    "is_asct_date",
+    "names_person",
     "read_clinical",
 ]
 
@@ -52,7 +56,7 @@ RESPONSES = ("sCR", "CR", "VGPR", "PR", "MR", "SD", "PD", "NE")
 DAYS_PER_MONTH = 30.4375
 """365.25 / 12."""
 
-_DATES = (
+DATE_COLUMNS = (
     "apheresis_date", "infusion_date", "first_asct_date", "last_asct_date", "response_date", "progression_date",
     "death_date", "last_contact_date",
 )  # fmt: skip
@@ -60,7 +64,7 @@ _FLAGS = ("prior_asct", "extramedullary_disease")
 _GRADES = ("crs_grade", "icans_grade")
 _MEASURED = {"hb_g_l_d30": (20, 250), "anc_1e9_l_d30": (0, 100), "plt_1e9_l_d30": (0, 3000)}
 """Least and most a patient can have in the unit of the column's name: g/dL and cells per µL lie outside."""
-_KNOWN = ("patient_id", *_DATES, *_FLAGS, *_GRADES, *_MEASURED, "best_response", "death_cause")
+KNOWN_COLUMNS = ("patient_id", *DATE_COLUMNS, *_FLAGS, *_GRADES, *_MEASURED, "best_response", "death_cause")
 _IN_ORDER = (
     ("first_asct_date", "last_asct_date"),
     ("apheresis_date", "infusion_date"),
@@ -207,7 +211,7 @@ def read_clinical(study: Study) -> Clinical:
 
 def _without_persons(table: Table) -> tuple[Table, list[str]]:
     """Drop columns that could name a person, and those that the run fills itself."""
-    persons = [column for column in table.columns if _names_person(column)]
+    persons = [column for column in table.columns if names_person(column)]
     derived = [column for column in table.columns if column in _DERIVED]
     notes = [f"{table.name}: column {column!r} could identify a person; it was not read" for column in persons]
     notes += [f"{table.name}: column {column!r} is derived by the run; it was not read" for column in derived]
@@ -215,19 +219,20 @@ def _without_persons(table: Table) -> tuple[Table, list[str]]:
     return Table(table.name, kept, table.rows, table.notes), notes
 
 
-def _names_person(column: str) -> bool:
+def names_person(column: str) -> bool:
     """Tell whether a column's name says that it holds a name, a birthday or a number of the hospital."""
     words = [word for word in re.split(r"[^a-z0-9]+", column) if word]
     return "_".join(words) in _PERSON or bool(_PERSON_WORDS & set(words))
 
 
-def _is_asct_date(column: str) -> bool:
+def is_asct_date(column: str) -> bool:
+    """Tell whether a column's name says that it holds a day of transplant."""
     return "asct" in column and "date" in column
 
 
 def _kinds(table: Table) -> dict[str, Kind]:
     """Return how the cells of each column with a known meaning are read."""
-    dates = [c for c in table.columns if c in _DATES or c.endswith("_date") or _is_asct_date(c)]
+    dates = [c for c in table.columns if c in DATE_COLUMNS or c.endswith("_date") or is_asct_date(c)]
     kinds: dict[str, Kind] = dict.fromkeys(dates, parse_date)
     kinds |= dict.fromkeys(_FLAGS, parse_flag)
     kinds |= dict.fromkeys(_GRADES, _parse_grade)
@@ -280,7 +285,7 @@ def _row_faults(row: Row, values: Mapping[str, Cell], reference: str) -> Iterato
         first, second = values.get(earlier), values.get(later)
         if isinstance(first, date) and isinstance(second, date) and second < first:
             yield f"{later} is {row[later]!r}, before {earlier} {row[earlier]!r}; one of them is wrong"
-    dated = [column for column in values if _is_asct_date(column) and values[column] is not None]
+    dated = [column for column in values if is_asct_date(column) and values[column] is not None]
     if values.get("prior_asct") == 0 and dated:
         found = " and ".join(f"{column} is {row[column]!r}" for column in dated)
         yield f"prior_asct is '0', and {found}; write 1, or remove the date"
@@ -334,21 +339,21 @@ def _asct_faults(table: Table) -> Iterator[str]:
     The groups rest on it: without the date of a second transplant a patient is in another group, and no cell
     looks wrong.
     """
-    for column, meant in look_alikes(table, _KNOWN, cutoff=0.85).items():
-        if _is_asct_date(meant) and not _is_asct_date(column):
+    for column, meant in look_alikes(table, KNOWN_COLUMNS, cutoff=0.85).items():
+        if is_asct_date(meant) and not is_asct_date(column):
             yield f"{table.name}: column {column!r} looks like {meant!r}, which is not there; name it so, or less alike"
     transplanted = any(row["prior_asct"] == "1" for row in table.rows)
-    if transplanted and not any(map(_is_asct_date, table.columns)):
+    if transplanted and not any(map(is_asct_date, table.columns)):
         yield missing("column", "last_asct_date", table.columns, table.name)
 
 
 def _odd_columns(table: Table) -> Iterator[str]:
     """Find columns that are almost a known one, and transplants that may be meant and are not counted."""
-    for column, meant in look_alikes(table, _KNOWN, cutoff=0.85).items():
-        if not _is_asct_date(column):
+    for column, meant in look_alikes(table, KNOWN_COLUMNS, cutoff=0.85).items():
+        if not is_asct_date(column):
             yield f"{table.name}: column {column!r} is not known and kept as a covariate; did you mean {meant!r}?"
     for column in table.columns:
-        if re.search(r"transplant|sct|hct", column) and "date" in column and not _is_asct_date(column):
+        if re.search(r"transplant|sct|hct", column) and "date" in column and not is_asct_date(column):
             yield (
                 f"{table.name}: column {column!r} does not count as an autologous transplant; if it is one, write "
                 f"'asct' in its name"
@@ -366,7 +371,7 @@ def derive_groups(clinical: Clinical, study: Study) -> pd.DataFrame:
         A column ``asct_group`` of the sheet is compared and replaced: the derived one wins, with a note.
     """
     table = clinical.table
-    dates = [column for column in table.columns if _is_asct_date(column)]
+    dates = [column for column in table.columns if is_asct_date(column)]
     found = [_group_of(patient, dates, study) for _, patient in table.iterrows()]
     typed = table["asct_group"] if "asct_group" in table.columns else [None] * len(table)
     notes = [_with_typed(group, cell) for group, cell in zip(found, typed, strict=True)]

@@ -6,14 +6,15 @@
     ├── StudyError (ValueError)             every fault of a study's own files at once
     ├── RunError (RuntimeError)             a run could not go on: no room, no permission, a process that died
     ├── ReportError (ValueError)            a result folder is not as a run leaves it (in ``report.read``)
-    └── ExportError (ValueError)            a result folder or its study is not what the run has read
+    ├── ExportError (ValueError)            a result folder or its study is not what the run has read
+    └── DeidentifyError (ValueError)        copies cannot be made there, or would still name somebody
 
 Every message reads ``where: what is wrong, with the value found; what would be right.``
 """
 
 from collections.abc import Sequence
 
-__all__ = ["ExportError", "PhenotypeError", "RunError", "StudyError"]
+__all__ = ["DeidentifyError", "ExportError", "PhenotypeError", "RunError", "StudyError"]
 
 
 class PhenotypeError(Exception):
@@ -43,6 +44,10 @@ class StudyError(PhenotypeError, ValueError):
 
 class ExportError(PhenotypeError, ValueError):
     """A result folder, its study or a file of it is not what the run has read or left."""
+
+
+class DeidentifyError(PhenotypeError, ValueError):
+    """Copies cannot be made where they were asked for, or an identifier is left in them."""
 
 
 class RunError(PhenotypeError, RuntimeError):

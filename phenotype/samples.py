@@ -22,6 +22,7 @@ __all__ = [
     "SampleSheet",
     "ignored_files",
     "join_patients",
+    "read_sample_sheet",
     "read_samples",
     "unlisted_files",
 ]
@@ -102,7 +103,18 @@ def read_samples(study: Study) -> SampleSheet:
     StudyError
         With every fault, each with its row.
     """
-    table = read_table(study.samples)
+    return read_sample_sheet(study.samples, study.folder)
+
+
+def read_sample_sheet(path: Path, folder: Path) -> SampleSheet:
+    """Read a sample sheet whose files lie in a folder, as :func:`read_samples` does.
+
+    Raises
+    ------
+    StudyError
+        With every fault, each with its row.
+    """
+    table = read_table(path)
     faults = [*column_faults(table, _REQUIRED), *_misspelt(table)]
     if not faults and not table.rows:
         faults = [f"{table.name}: no rows; list each FCS file"]
@@ -114,7 +126,7 @@ def read_samples(study: Study) -> SampleSheet:
         raise StudyError(by_row(faults))
     notes = [] if "batch" in table.columns else [f"{table.name}: no column 'batch': every control serves every sample"]
     rows = zip(table.rows, _sample_ids(table.rows), strict=True)
-    return SampleSheet(tuple(_sample_row(row, name, table, study) for row, name in rows), (*table.notes, *notes))
+    return SampleSheet(tuple(_sample_row(row, name, table, folder) for row, name in rows), (*table.notes, *notes))
 
 
 def _misspelt(table: Table) -> Iterator[str]:
@@ -123,11 +135,11 @@ def _misspelt(table: Table) -> Iterator[str]:
         yield f"{table.name}: column {column!r} looks like {meant!r}, which is not there; name it so, or less alike"
 
 
-def _sample_row(row: Row, sample_id: str, table: Table, study: Study) -> SampleRow:
+def _sample_row(row: Row, sample_id: str, table: Table, folder: Path) -> SampleRow:
     return SampleRow(
         sample_id=sample_id,
         file=_relative(row["file"]),
-        path=study.folder / _relative(row["file"]),
+        path=folder / _relative(row["file"]),
         patient_id=row["patient_id"],
         role=row["role"],
         day=parse_day(row["day"]) if row["day"] else None,

@@ -60,12 +60,15 @@ def _meaning(column: Column) -> tuple[object, ...]:
 
 def _data(file: FCSFile) -> Iterator[bytes]:
     """Yield the bytes of DATA."""
-    stream, layout = file.dataset.file, file.layout
-    stream.seek(layout.begin)
+    where, stream, layout = file.metadata.name, file.dataset.file, file.layout
     left = layout.end - layout.begin
     while left:
-        block = stream.read(min(BLOCK_BYTES, left))
+        try:
+            stream.seek(layout.end - left)
+            block = stream.read(min(BLOCK_BYTES, left))
+        except OSError as error:
+            raise FCSError(f"{where}: cannot be read: {error.strerror or error}.") from error
         if not block:
-            raise FCSError(f"{file.metadata.name}: the file ended while DATA was copied; it was changed meanwhile.")
+            raise FCSError(f"{where}: the file ended while DATA was copied; it was changed meanwhile.")
         left -= len(block)
         yield block

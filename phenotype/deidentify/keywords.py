@@ -1,0 +1,175 @@
+"""Which keywords of an FCS file a copy keeps, and what of their values.
+
+An allow-list: what is not named here is dropped, whoever wrote it and whatever it says. A keyword is kept only if its
+value has the form that it should have, so that a name in ``$P1V`` goes, too. Three kinds are free text and are kept
+because nothing could be gated without them: names of channels ($PnN), of markers ($PnS), and the names of channels
+in the matrix. They are what the check is for.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import Literal
+
+from gating import FCSMetadata
+
+__all__ = ["Dates", "safe_keywords"]
+
+_NUMBERS = r"[-+0-9., eE]{1,24}"
+_TYPES = (
+    "Forward_Scatter|Side_Scatter|Raw_Fluorescence|Unmixed_Fluorescence|Mass|Time|Index|Electronic_Volume|"
+    "Classification"
+)
+ALLOWED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        # ---- how DATA is read
+        r"\$BYTEORD": (r"[1-8, ]{1,24}", "order of bytes; digits and commas"),
+        r"\$DATATYPE": (r"[FDI]", "one letter"),
+        r"\$P\d+B": (r"\d{1,3}", "bits of a number"),
+        r"\$P\d+E": (_NUMBERS, "decades of a logarithmic amplifier"),
+        r"\$P\d+G": (_NUMBERS, "gain"),
+        r"\$P\d+R": (_NUMBERS, "top of the scale"),
+        r"\$P\d+DATATYPE": (r"[FDI]", "one letter"),
+        r"\$TIMESTEP": (_NUMBERS, "seconds of a tick of the Time channel"),
+        # ---- what was measured, and how
+        r"\$P\d+N": (r".+", "name of a channel: free text, needed"),
+        r"\$P\d+S": (r".+", "name of a marker: free text, needed"),
+        r"\$P\d+V": (_NUMBERS, "voltage of a detector"),
+        r"\$P\d+[LOP]": (_NUMBERS, "wavelength and power of a laser, percent of light"),
+        r"\$P\d+D": (rf"(Linear|Logarithmic),{_NUMBERS}", "recommended axis"),
+        r"P\d+DISPLAY": (r"LIN|LOG", "recommended axis"),
+        r"\$P\d+TYPE": (_TYPES, "kind of a channel, from a list"),
+        r"\$P\d+FEATURE": (r"Area|Height|Width", "of the pulse, from a list"),
+        r"\$DFC\d+TO\d+": (_NUMBERS, "spillover in percent"),
+        r"\$VOL": (_NUMBERS, "nanolitres measured"),
+        r"\$ABRT|\$LOST": (r"[0-9 ]{1,12}", "events that were lost"),
+        r"APPLY COMPENSATION": (r"TRUE|FALSE", "whether the cytometer showed compensated values"),
+        r"SYNTHETIC": (r"TRUE|YES|1", "no patient's data: the one thing that must not get lost"),
+    }
+)
+"""Keyword, form of its value, and why it may stay."""
+_SPILLOVER = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP")
+_MODELS = re.compile(
+    r"(?i)(northern lights|aurora|lsr ?ii|lsr ?fortessa(?: ?x-?20)?|fortessa|facs ?(?:aria|array|calibur|canto|celesta|"
+    r"count|discover|duet|jazz|lyric|melody|scan|sort|symphony|vantage|verse|via)(?: ?(?:iii|ii|fusion|plus))?|"
+    r"canto(?: ?ii)?|celesta|symphony(?: ?a[135])?|lyric|calibur|accuri|navios(?: ?ex)?|gallios|dxflex|"
+    r"cytoflex(?: ?(?:s|lx))?|attune(?: ?nxt)?|macsquant|id7000|sa3800|ze5|novocyte|quanteon|penteon|guava|ique|influx|"
+    r"discover|cytometer|synthetic)\b"
+)
+"""Models of cytometers: of $CYT, which a person may have completed, only these words stay."""
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d):([0-5]\d)(?:[.:]\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """What becomes of the day of acquisition."""
+
+    form: Literal["shifted", "year", "none"] = "shifted"
+    """``shifted``: batches and intervals stay, and whoever knows one true date knows all; ``year``: the first of
+    January of the true year, as HIPAA's safe harbor allows; ``none``: no date."""
+    days: int = 0
+    """By how many days dates are shifted."""
+
+    def text(self, written: str) -> str:
+        """Return a date in the form of FCS; empty where there is none to be told.
+
+        Examples
+        --------
+        >>> Dates("shifted", -2).text("01-MAR-2024"), Dates("year").text("2024-03-01T08:30:00"), Dates().text("spring")
+        ('28-FEB-2024', '01-JAN-2024', '')
+        """
+        day = _day(written)
+        if day is None or self.form == "none":
+            return ""
+        moved = date(day.year, 1, 1) if self.form == "year" else day + timedelta(self.days)
+        return f"{moved.day:02d}-{_MONTHS[moved.month - 1]}-{moved.year}"
+
+
+def safe_keywords(metadata: FCSMetadata, dates: Dates, guid: str) -> dict[str, str]:
+    """Return what a copy's TEXT may say of a dataset.
+
+    Parameters
+    ----------
+    metadata
+        Of the original.
+    dates
+        What becomes of $DATE, or of the day in $BEGINDATETIME.
+    guid
+        The copy's own.
+
+    Returns
+    -------
+    dict
+        $BTIM is 00:00:00, and $ETIM the time that acquisition took, where both were there.
+
+    Examples
+    --------
+    >>> said = {"$P1N": "FSC-A", "$P2N": "PE-A", "$P1V": "Smith", "$CYT": "Canto II of Dr. Smith", "TUBE NAME": "Smith"}
+    >>> safe_keywords(FCSMetadata("pt01.fcs", "FCS3.0", said, (), 3), Dates(), "00ff")
+    {'$P1N': 'FSC-A', '$P2N': 'PE-A', '$CYT': 'Canto II', 'GUID': '00ff'}
+    """
+    keywords = metadata.keywords
+    stripped = {keyword: value.strip(" \0") for keyword, value in metadata.keywords.items()}
+    kept = {keyword: value for keyword, value in stripped.items() if _is_safe(keyword, value, metadata)}
+    kept |= {keyword: keywords[keyword] for keyword in _SPILLOVER if _is_matrix(keywords.get(keyword, ""))}
+    own = {
+        "$CYT": " ".join(_MODELS.findall(keywords.get("$CYT", ""))),
+        "$DATE": dates.text(keywords.get("$DATE", "").strip() or keywords.get("$BEGINDATETIME", "")),
+        **_clock(keywords.get("$BTIM", ""), keywords.get("$ETIM", "")),
+        "$ORIGINALITY": _originality(metadata),
+        "GUID": guid,
+    }
+    return kept | {keyword: value for keyword, value in own.items() if value}
+
+
+def _is_safe(keyword: str, value: str, metadata: FCSMetadata) -> bool:
+    """Whether a keyword is allowed, of a channel that is there, and its value of the form that it should have."""
+    allowed = (form for name, (form, _) in ALLOWED.items() if re.fullmatch(name, keyword))
+    number = re.match(r"\$?P(\d{1,6})[A-Z]", keyword)
+    extra = number is not None and bool(metadata.channels) and int(number[1]) > len(metadata.channels)
+    form = next(allowed, None)
+    return form is not None and not extra and re.fullmatch(form, value, re.IGNORECASE | re.DOTALL) is not None
+
+
+def _is_matrix(value: str) -> bool:
+    """Whether a value is n, n names or none, and n x n numbers: there is no room for more."""
+    first, *fields = (field.strip() for field in value.split(","))
+    if not re.fullmatch(r"[1-9]\d{0,3}", first):
+        return False
+    count = int(first)
+    numbers = fields[count:] if len(fields) == count * (count + 1) else fields
+    return len(numbers) == count * count and all(re.fullmatch(_NUMBERS, number) for number in numbers)
+
+
+def _originality(metadata: FCSMetadata) -> str:
+    """Return the word of FCS 3.1 for events that nobody touched, unless somebody has before."""
+    if metadata.version not in {"FCS3.1", "FCS3.2"}:
+        return ""
+    said = metadata.keywords.get("$ORIGINALITY", "").strip()
+    return said if said in {"Appended", "DataModified"} else "NonDataModified"
+
+
+def _clock(begin: str, end: str) -> dict[str, str]:
+    """Return how long acquisition took, as if it had begun at midnight; nothing unless both times are there."""
+    found = [_CLOCK.fullmatch(text.strip()) for text in (begin, end)]
+    first, last = (sum(int(c[i]) * unit for i, unit in ((1, 3600), (2, 60), (3, 1))) if c else None for c in found)
+    if first is None or last is None:
+        return {}
+    took = (last - first) % 86_400
+    return {"$BTIM": "00:00:00", "$ETIM": f"{took // 3600:02d}:{took // 60 % 60:02d}:{took % 60:02d}"}
+
+
+def _day(text: str) -> date | None:
+    """Read a date as instruments write it: 01-MAR-2024, 2024-MAR-01 or 2024-03-01; None if it could be two days."""
+    found = re.match(r"(\d{1,2})-([A-Za-z]{3})-(\d{4})$|(\d{4})-(\d\d|[A-Za-z]{3})-(\d{1,2})(?:T|$)", text.strip())
+    if found is None or not 1970 <= int(found[3] or found[4]) < 2100:
+        return None
+    day, month, year = (found[1], found[2], found[3]) if found[1] else (found[6], found[5], found[4])
+    try:
+        number = int(month) if month.isdigit() else _MONTHS.index(month.upper()) + 1
+        return date(int(year), number, int(day))
+    except ValueError:
+        return None
