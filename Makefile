@@ -7,8 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BRIDGE := .venv-bridge
 JOBS ?= 2
+FUZZ_SECONDS ?= 60
 
-.PHONY: help run test lint bridge sample clean
+.PHONY: help run test lint bridge fuzz sample clean
 
 help:
 	@sed -n '1,4p' Makefile
@@ -46,9 +47,20 @@ lint: $(VENV)/.test
 bridge: $(BRIDGE)/.test
 	$(BRIDGE)/bin/python -m pytest --ignore tests/gating/test_against_flowkit.py
 
+# Looks for files that the FCS reader stumbles over, guided by coverage; the corpus itself runs with the tests. What is
+# new is kept in .fuzz, a file that fails as .fuzz/crash-...
+fuzz: $(VENV)/.run
+	@mkdir -p .fuzz
+	@if $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'; then \
+		$(VENV)/bin/python -m tests.fuzz.fuzz_fcs .fuzz tests/fuzz/corpus -artifact_prefix=.fuzz/ \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1; \
+	else \
+		echo "fuzz: skipped, since atheris cannot be installed here"; \
+	fi
+
 # Makes the committed sample study anew; the same seed gives the same files.
 sample: $(VENV)/.run
 	$(VENV)/bin/python benchmarks/make_sample.py
 
 clean:
-	rm -rf $(VENV) $(BRIDGE) sample_fcs/results
+	rm -rf $(VENV) $(BRIDGE) .fuzz sample_fcs/results
