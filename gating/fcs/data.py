@@ -51,7 +51,7 @@ def read_events(
         odd.look_at(rows, at)
         high.look_at(rows)
         for place, (field, decode) in enumerate(decoders):
-            with np.errstate(invalid="ignore"):  # signalling NaNs are not finite, and found as such
+            with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs are not finite, and found as such
                 events[at : at + len(rows), place] = decode(rows[field])
         at += len(rows)
     left_out = odd.warnings(where)
@@ -80,7 +80,7 @@ def decode_blocks(
             buffer = np.empty((len(rows), len(wanted)), dtype=np.float64, order="F")
         block = buffer[: len(rows)]
         for place, (field, decode) in enumerate(decoders):
-            with np.errstate(invalid="ignore"):
+            with np.errstate(invalid="ignore", over="ignore"):
                 block[:, place] = decode(rows[field])
         yield block
 
@@ -134,7 +134,8 @@ class _NotFinite:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.floats = [i for i, column in enumerate(layout.columns) if column.stored.kind == "f"]
-        self.uniform = layout.uniform
+        self.growing = {i for i in self.floats if _may_overflow(layout.columns[i])}
+        self.uniform = None if self.growing else layout.uniform
         self.count = 0
         self.events: list[int] = []
         """Their numbers, counted from 0, as long as they are few enough to be left out."""
@@ -146,7 +147,8 @@ class _NotFinite:
             return
         bad = np.zeros(len(rows), dtype=bool)
         for i in self.floats:
-            here = ~np.isfinite(self._numbers(rows, i))
+            with np.errstate(over="ignore"):
+                here = ~np.isfinite(self._numbers(rows, i))
             if here.any():
                 self.columns.add(i)
                 bad |= here
@@ -175,7 +177,14 @@ class _NotFinite:
             return all(np.isfinite(self._numbers(rows, i).sum()) for i in self.floats)
 
     def _numbers(self, rows: NDArray[np.void], column: int) -> NDArray[Any]:
-        return self.layout.columns[column].stored.numbers(rows[str(column)])
+        found = self.layout.columns[column]
+        numbers = found.stored.numbers(rows[str(column)])
+        return found.scale(numbers) if column in self.growing else numbers
+
+
+def _may_overflow(column: Column) -> bool:
+    """Whether a finite number can become an infinite value: a double, divided by a gain below 1."""
+    return column.stored.width == 8 and isinstance(column.scale, LinearScale) and column.scale.gain < 1
 
 
 class _HighBits:

@@ -17,7 +17,7 @@ VALUES = (
     b"0", b"1", b"2", b"3", b"8", b"16", b"24", b"32", b"64", b"-1", b"99999999", b"4294967296", b"1e39", b"nan",
     b"4,1", b"4,0", b"0,0", b"0,1", b"F", b"D", b"I", b"A", b"L", b"H", b"1,2,3,4", b"4,3,2,1", b"3,4,1,2", b"2,1",
     b"Time", b"FSC-A", b"PE-A", b"Navios", b"2,FSC-A,PE-A,1,0.1,0,1", b"2,1,2,1,0,0.5,1", b"1,0.1,0,1", b"", b" ",
-    b"18446744073709551616", b"\xb2", b"1_0", b"\0", b"//",
+    b"18446744073709551616", b"\xb2", b"1_0", b"\0", b"//", b"1e-9",
 )  # fmt: skip
 KEYWORDS = (
     b"$PAR", b"$TOT", b"$MODE", b"$DATATYPE", b"$BYTEORD", b"$NEXTDATA", b"$BEGINDATA", b"$ENDDATA", b"$BEGINSTEXT",

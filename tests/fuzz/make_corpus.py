@@ -82,6 +82,10 @@ WHOLE_FILES: dict[str, dict[str, object]] = {
         "keywords": {"$DATATYPE": "D", "$P1B": "64", "$P2B": "64"},
         "data": EVENTS.astype("<f8").tobytes(),
     },
+    "overflow": {
+        "keywords": {"$DATATYPE": "D", "$P1B": "64", "$P2B": "64", "$P1G": "1e-9"},
+        "data": np.full((3, 2), 1e305, "<f8").tobytes(),
+    },
     "own_types": {
         "keywords": {"$P2DATATYPE": "I", "$P1DATATYPE": "D", "$P1B": "64"},
         "data": bytes(36),

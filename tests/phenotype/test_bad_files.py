@@ -82,8 +82,16 @@ def test_a03_what_is_no_fcs_file_by_its_name_is_ignored_and_counted(study):
     )
 
 
+def test_a03_the_files_of_a_study_are_not_among_them(study, change):
+    """FCS files may lie beside the sheets."""
+    (study.parent / "fcs" / "P1.fcs").rename(study.parent / "P1.fcs")
+    change(study.parent / "samples.csv", "fcs/P1.fcs", "P1.fcs")
+
+    assert [note for note in make_plan(study).notes if "by their names" in note] == []
+
+
 def test_a03_many_are_counted_and_the_first_are_named(study):
-    """The study's own files are none of them, wherever they lie."""
+    """A line each would bury what matters."""
     for n in range(7):
         (study.parent / "fcs" / f"{n}.txt").write_bytes(b"")
 

@@ -177,6 +177,21 @@ def test_opposite_infinities_are_both_seen(make):
     assert read_fcs(make(keywords, events.tobytes())).warnings[0].startswith("2 of 300 events have a value that is NaN")
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_values_that_a_gain_makes_infinite_are_left_out_too(make, order):
+    """1e305 is a number, and divided by a gain of 1e-9 it is none."""
+    events = np.ones((200, 2), dtype=f"{order}f8")
+    events[3, 0] = 1e305
+    keywords = {"$TOT": "200", "$DATATYPE": "D", "$P1B": "64", "$P2B": "64", "$P1G": "1e-9"}
+    keywords["$BYTEORD"] = "1,2,3,4" if order == "<" else "4,3,2,1"
+
+    sample = read_fcs(make(keywords, events.tobytes()))
+
+    assert len(sample) == 199
+    assert "1 of 200 events have a value that is NaN or infinite, in FSC-A" in sample.warnings[1]
+    assert len(read_fcs(make({**keywords, "$P1G": "1e9"}, events.tobytes()))) == 200
+
+
 def test_a_wrong_byte_order_is_suspected(make):
     """What the file says is believed, but 1e-42 on a fluorescence channel is pointed out."""
     events = np.random.default_rng(1).normal(1000, 300, (100, 2)).astype("<f4")
