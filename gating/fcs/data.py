@@ -195,8 +195,7 @@ class _NotFinite:
             return
         bad = np.zeros(len(rows), dtype=bool)
         for i in self.floats:
-            with np.errstate(over="ignore"):
-                here = ~np.isfinite(self._numbers(rows, i))
+            here = ~np.isfinite(self._numbers(rows, i))
             if here.any():
                 self.columns.add(i)
                 bad |= here
@@ -224,7 +223,8 @@ class _NotFinite:
     def _numbers(self, rows: NDArray[np.void], column: int) -> NDArray[Any]:
         found = self.layout.columns[column]
         numbers = found.stored.numbers(rows[str(column)])
-        return found.scale(numbers) if column in self.growing else numbers
+        with np.errstate(over="ignore"):
+            return found.scale(numbers) if column in self.growing else numbers
 
 
 def _may_overflow(column: Column) -> bool:

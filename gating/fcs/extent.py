@@ -136,20 +136,26 @@ def _checked(segment: Segment, n_events: int, room: _Room) -> Extent:
     if segment.begin == segment.end and needed > 1 and room.holds(exact):
         return _corrected(exact, n_events, "empty-extent", f"$ENDDATA equals $BEGINDATA, {segment.begin}")
     if segment.end >= room.file_size > exact.end and excess == 1:
+        _check_place(exact, segment, n_events, room)
         return _corrected(exact, n_events, "data-end", f"DATA ends one byte behind the file, at byte {segment.end}")
     if segment.end >= room.file_size:
         return _salvaged(segment, n_events, room)
     if abs(excess) > 1:
         return _recounted(segment, n_events, room)
-    if not room.holds(exact) or _begins_elsewhere(segment, excess, room):
-        raise FCSError(
-            f"{room.where}: DATA at {segment} cannot be {n_events} events of {room.row_bytes} bytes: TEXT is "
-            f"{room.text}, the file has {room.file_size} bytes. Copy or export it again."
-        )
+    _check_place(exact, segment, n_events, room)
     if not excess or not needed:
         return Extent(exact.begin, n_events)
     found = f"DATA at {segment} is a byte too {'long' if excess > 0 else 'short'}"
     return _corrected(exact, n_events, "data-end", found)
+
+
+def _check_place(exact: Segment, given: Segment, n_events: int, room: _Room) -> None:
+    """Refuse a place of the right size that overlaps TEXT or HEADER, or begins where DATA does not."""
+    if not room.holds(exact) or _begins_elsewhere(given, given.size - exact.size, room):
+        raise FCSError(
+            f"{room.where}: DATA at {given} cannot be {n_events} events of {room.row_bytes} bytes: TEXT is "
+            f"{room.text}, the file has {room.file_size} bytes. Copy or export it again."
+        )
 
 
 def _corrected(segment: Segment, n_events: int, rule: str, found: str) -> Extent:

@@ -231,3 +231,11 @@ def test_an_accepted_extent_is_always_inside_the_file_and_clear_of_text(header, 
         assert extent.begin in {header[0], text[0]}
         assert extent.begin >= 120
         assert extent.begin + total * row <= size
+
+
+def test_an_end_behind_the_file_does_not_excuse_a_begin_in_text():
+    """One byte too many is put right only where the rest is DATA's own place."""
+    keywords = {"$TOT": "15", "$BEGINDATA": "15", "$ENDDATA": "165"}
+
+    with pytest.raises(FCSError, match="DATA at bytes 15-165 cannot be 15 events of 10 bytes: TEXT is bytes 58-119"):
+        find_data(Header("FCS3.1", Segment(58, 119), None), keywords, 10, 165, "pt01.fcs")
