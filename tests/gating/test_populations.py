@@ -8,6 +8,7 @@ from gating.errors import ChannelError, CompensationError
 from gating.populations import control_values, gate_sample, needed_controls, pool_controls
 from gating.sample import Channel, Sample
 from gating.template import parse_template
+from gating.thresholds import ControlValues
 
 HEADER = "population,parent,channels,method,arguments\n"
 CHANNELS = (Channel("FSC-A"), Channel("BV421-A", "CD62L"), Channel("BV510-A", "CD45RA"), Channel("PE-A", "CAR"))
@@ -122,6 +123,30 @@ def test_a_control_sets_the_threshold_within_the_same_parent():
 
     inside = untransduced.events[untransduced.events[:, 0] >= 60000, 3]
     assert gated.populations["CAR+"].thresholds[0].value == np.quantile(inside, 0.995)
+
+
+def test_a_control_that_cannot_be_gated_gives_no_values():
+    """All of its events in place of those of the parent would place a threshold, and no one would know."""
+    template = parse_template(HEADER + 'pos,root,FSC-A,valley,\nCAR+,pos,CAR,"control(fmo)",\n')
+
+    tube = control_values(stained(), template, population="pos", marker="CAR")
+
+    assert len(tube.values) == 0
+
+
+def test_each_threshold_looks_at_the_control_of_its_own_population():
+    """One marker, cut in two populations: two controls, of which neither may stand in for the other."""
+    template = parse_template(
+        HEADER + "big,root,FSC-A,range,minimum=60000\n"
+        'all,root,CAR,"control(fmo, quantile=0.5)",\nsome,big,CAR,"control(fmo, quantile=0.5)",\n'
+    )
+    controls = {
+        ("fmo", on, "CAR"): ControlValues(f"{on}.fcs", np.full(300, value)) for on, value in (("root", 7.0), ("big", 9))
+    }
+
+    gated = gate_sample(stained(), template, controls=controls)
+
+    assert [gated.populations[name].thresholds[0].value for name in ("all", "some")] == [7, 9]
 
 
 def test_membership_follows_the_events_not_their_order():

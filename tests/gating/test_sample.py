@@ -45,6 +45,25 @@ def test_two_detectors_of_one_marker_are_never_guessed_between():
         sample.index("CD3")
 
 
+def test_an_area_is_no_reason_to_choose_between_detectors():
+    """The other detector was exported by its height only; it may still be the one that was stained."""
+    sample = tube(("BV421-A", "CD3"), ("PE-H", "CD3"))
+
+    with pytest.raises(ChannelError, match=r"'CD3' could be CD3 \(BV421-A\), CD3 \(PE-H\)"):
+        sample.index("CD3")
+
+
+@pytest.mark.parametrize(
+    ("sure", "less"), [(("CD3", "CD4"), ("PE-A", "CD3")), (("CD3", ""), ("cd3", "")), (("PE-A", "CD3"), ("B1", "OKT3"))]
+)
+def test_the_surer_rule_decides(sure, less):
+    """The channel's own name before its marker, the same letters before others, the file's marker before an alias."""
+    aliases = {"CD3": ("OKT3",)}
+
+    assert tube(sure, less).index("CD3", aliases) == 0
+    assert tube(less, sure).index("CD3", aliases) == 1
+
+
 def test_an_exact_name_beats_another_spelling():
     """CD3 and CD-3 in one file: who typed CD3 meant CD3."""
     assert tube(("BV421-A", "CD-3"), ("PE-A", "CD3")).index("CD3") == 1

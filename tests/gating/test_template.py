@@ -119,6 +119,13 @@ def test_controls_are_asked_for_on_the_population_of_the_fit():
     assert template.row("N").controls == (("fmo", "T", "CD62L"), ("fmo", "T", "CD45RA"))
 
 
+def test_a_threshold_fitted_elsewhere_asks_for_its_control_there():
+    """A cut on all T cells, by a control's CAR+ cells, would compare two populations."""
+    template = parse_template(HEADER + 'T,root,CD3,valley,\nCAR,T,CAR,valley,\nPD-1+,CAR,PD-1,"control(fmo)",on=T\n')
+
+    assert template.row("PD-1+").controls == (("fmo", "T", "PD-1"),)
+
+
 def test_a_missing_file_is_one_line(tmp_path):
     """Not a traceback."""
     with pytest.raises(TemplateError, match=r"gating\.csv: cannot be read: No such file"):

@@ -2,9 +2,12 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from gating import read_fcs, write_fcs
 from phenotype.pipeline.run import run_study
 
 MATRIX = """BV421-A,BV510-A,PE-A,PE-Cy5-A,APC-H7-A
@@ -106,6 +109,54 @@ def test_a_control_measured_anew_is_gated_by_anew(finished, tube):
     tube(finished.parent / "fcs" / "untransduced.fcs", 98, car=0.0)
 
     assert run_study(finished).reused == 0
+
+
+def car_sources(study) -> dict[str, str]:
+    """Return what placed the CAR gate of each sample."""
+    rows = rows_of(study.parent / "results" / "gates.csv")
+    return {row["sample_id"]: row["source"] for row in rows if row["population"] == "CAR+ T"}
+
+
+def test_a_sample_is_held_against_the_controls_of_its_own_batch(finished, change, tube):
+    """Another day's voltages and another lot of antibody put the negatives elsewhere."""
+    tube(finished.parent / "fcs" / "untransduced 2.fcs", 98, car=0.0)
+    sheet = finished.parent / "samples.csv"
+    change(sheet, "P4,product,0,B1", "P4,product,0,B2")
+    sheet.write_text(sheet.read_text() + "fcs/untransduced 2.fcs,,untransduced,,B2,\n")
+
+    run_study(finished)
+
+    assert car_sources(finished) == {
+        "P1": "0.995 quantile of fcs/untransduced.fcs",
+        "P4": "0.995 quantile of fcs/untransduced 2.fcs",
+    }
+
+
+def test_two_controls_of_a_batch_place_a_threshold_together(finished, tube):
+    """Neither tube alone, nor the one that happens to stand first."""
+    tube(finished.parent / "fcs" / "untransduced 2.fcs", 98, car=0.0)
+    sheet = finished.parent / "samples.csv"
+    sheet.write_text(sheet.read_text() + "fcs/untransduced 2.fcs,,untransduced,,B1,\n")
+
+    run_study(finished)
+
+    assert set(car_sources(finished).values()) == {
+        "0.995 quantile of fcs/untransduced.fcs+fcs/untransduced 2.fcs",
+    }
+
+
+def test_an_unstained_tube_counts_though_none_of_its_cells_is_a_t_cell_by_stain(finished, change):
+    """Gated on CD3 it would lose every event, and the threshold would fall to another step."""
+    stained = read_fcs(finished.parent / "fcs" / "untransduced.fcs")
+    dim = 10 ** np.random.default_rng(5).normal(2.3, 0.25, (len(stained), 5))
+    events = np.column_stack([stained.events[:, :4], dim])
+    write_fcs(finished.parent / "fcs" / "unstained.fcs", replace(stained, events=events))
+    change(finished.parent / "samples.csv", "untransduced.fcs,,untransduced", "unstained.fcs,,unstained")
+    change(finished.parent / "gating.csv", "control(untransduced, quantile=0.995)", "control(unstained)")
+
+    run_study(finished)
+
+    assert set(car_sources(finished).values()) == {"0.995 quantile of fcs/unstained.fcs"}
 
 
 def test_a_corrected_date_reaches_every_table_though_nothing_is_gated(finished, change):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gating import Channel, Sample, parse_spillover, parse_template, read_fcs, read_fcs_metadata, write_fcs
-from phenotype.pipeline.work import Recipe, needed_channels, prepare, read_needed
+from phenotype.pipeline.work import ControlTask, Recipe, gate_control, needed_channels, prepare, read_needed
 
 TEMPLATE = """population,parent,channels,method,arguments
 Cells,root,FSC-A,range,minimum=1
@@ -87,3 +87,15 @@ def test_all_is_read_where_a_marker_is_not_found_for_sure(write, template):
     names = {**NAMES, "B5-A": "B", "B6-A": "B"}
 
     assert needed_channels(read_fcs_metadata(write(names, SPILLOVER=SPILLOVER)), recipe(template=template)) is None
+
+
+def test_a_control_is_compensated_like_a_sample(write):
+    """CD3 that CD8 cells spill into the CD3 detector would push the threshold up, for samples that have none of it."""
+    path = write(SPILLOVER=SPILLOVER)
+    sample = read_fcs(path)
+    b1, b2 = (sample.events[:, sample.index(name)] for name in ("B1-A", "B2-A"))
+
+    found = gate_control(ControlTask("a.fcs", path, None, recipe(), (("Cells", "CD3"),)))
+
+    # B1 = x + 0.2 y and B2 = 0.1 x + y, solved for x.
+    np.testing.assert_allclose(found["Cells", "CD3"].values, (b1 - 0.2 * b2) / (1 - 0.1 * 0.2), rtol=1e-12)
