@@ -5,10 +5,11 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gating import read_fcs, write_fcs
-from phenotype.pipeline.run import run_study
+from phenotype.pipeline.run import cohort_table, run_study
 
 MATRIX = """BV421-A,BV510-A,PE-A,PE-Cy5-A,APC-H7-A
 1,0.03,0.03,0.03,0.03
@@ -157,6 +158,159 @@ def test_an_unstained_tube_counts_though_none_of_its_cells_is_a_t_cell_by_stain(
     run_study(finished)
 
     assert set(car_sources(finished).values()) == {"0.995 quantile of fcs/unstained.fcs"}
+
+
+def test_a_control_that_cannot_be_gated_is_a_failure_of_the_run(finished):
+    """The next step places the threshold then; without a word, no one would know that a tube is missing."""
+    path = finished.parent / "fcs" / "untransduced.fcs"
+    stained = read_fcs(path)
+    channels = tuple(replace(each, marker=each.marker.replace("CAR", "?")) for each in stained.channels)
+    write_fcs(path, replace(stained, channels=channels))
+
+    summary = run_study(finished)
+
+    ((failure,), written) = summary.failures, rows_of(finished.parent / "results" / "failures.csv")
+    assert (failure["file"], failure["stage"]) == ("fcs/untransduced.fcs", "gate control")
+    assert [row["error"] for row in written] == [failure["error"]]
+    assert summary.status == 1
+
+
+def subset_row(patient: str, sample: str, fraction: float | None) -> dict[str, object]:
+    """Return a row of subsets.csv with what the cohort needs of it."""
+    return {"sample_id": sample, "patient_id": patient, "subset": "naive", "fraction": fraction}
+
+
+def test_the_cohort_has_the_patients_of_the_clinical_sheet_and_no_others():
+    """Who has no product keeps a row without numbers; who is not in the sheet has none: no date, so no group."""
+    patients = pd.DataFrame({"patient_id": ["P2", "P1"], "asct_group": ["none", "over_1y"]})
+
+    cohort = cohort_table(patients, [subset_row("P1", "a", 0.25), subset_row("P9", "b", 0.5)])
+
+    assert cohort["patient_id"].tolist() == ["P2", "P1"]
+    assert cohort["asct_group"].tolist() == ["none", "over_1y"]
+    np.testing.assert_array_equal(cohort["naive"], [np.nan, 0.25])
+    assert cohort[["central_memory", "effector_memory", "effector"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("fractions", "expected"), [([0.125, 0.375, 0.625], 0.375), ([0.25, 0.5], 0.375), ([None, 0.5], 0.5)]
+)
+def test_a_patient_whose_product_was_stained_twice_counts_once_with_the_mean(fractions, expected):
+    """The patient is the unit; a staining of too few cells for a fraction has no say in it."""
+    rows = [subset_row("P1", f"s{i}", fraction) for i, fraction in enumerate(fractions)]
+
+    cohort = cohort_table(pd.DataFrame({"patient_id": ["P1"]}), rows)
+
+    assert cohort["naive"].tolist() == [expected]
+
+
+def test_cells_in_blood_after_infusion_are_not_the_product(finished):
+    """A monitoring sample is gated and listed, and is in no table that describes products."""
+    results = finished.parent / "results"
+    before = rows_of(results / "cohort.csv")
+    sheet = finished.parent / "samples.csv"
+    sheet.write_text(sheet.read_text() + "fcs/P2.fcs,P1,monitoring,28,B1,\n")
+
+    run_study(finished)
+
+    assert {row["sample_id"] for row in rows_of(results / "populations.csv")} == {"P1", "P4", "P2"}
+    for table in ("subsets", "subsets_control"):
+        assert {row["sample_id"] for row in rows_of(results / f"{table}.csv")} == {"P1", "P4"}
+    assert rows_of(results / "cohort.csv") == before
+
+
+def test_car_negative_cells_are_the_other_t_cells_and_have_subsets_of_their_own(finished):
+    """Their fractions are of CAR- T cells: of all T cells they would be diluted, of CAR+ cells a copy."""
+    results = finished.parent / "results"
+    counts = {(row["sample_id"], row["population"]): row["count"] for row in rows_of(results / "populations.csv")}
+    controls = rows_of(results / "subsets_control.csv")
+
+    for sample in ("P1", "P4"):
+        positive, negative, every = (int(counts[sample, name]) for name in ("CAR+ T", "CAR- T", "T cells"))
+        rows = [row for row in controls if row["sample_id"] == sample]
+        assert positive + negative == every
+        assert [row["subset"] for row in rows] == list(SUBSETS)
+        assert [row["count"] for row in rows] == [counts[sample, f"CAR- {subset}"] for subset in SUBSETS]
+        assert {int(row["parent_count"]) for row in rows} == {negative}
+        assert sum(int(row["count"]) for row in rows) == negative
+
+
+def checks(study) -> set[str]:
+    """Run a study and return the checks that found something."""
+    run_study(study)
+    return {row["check"] for row in rows_of(study.parent / "results" / "quality.csv")}
+
+
+def test_a_sound_study_has_no_findings(finished):
+    """What the next tests find comes of the defect that each puts in."""
+    assert checks(finished) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "check"),
+    [
+        ("study.toml", "min_viability = 0.7", "min_viability = 0.99", "viability"),
+        ("study.toml", "min_subset_events = 50", "not_quantified_below = 100000", "not_quantified"),
+        ("gating.csv", 'CD3,"valley >', 'CD3,"valley(min_events=100000) >', "gate_refused"),
+        ("gating.csv", "quadrant=++; on=T cells", "quadrant=++; on=T cells; x=at(1)", "subsets_partition"),
+    ],
+)
+def test_a_sample_that_fails_a_limit_of_the_study_is_said(finished, change, file, old, new, check):
+    """A check that is not asked finds nothing."""
+    change(finished.parent / file, old, new)
+
+    assert check in checks(finished)
+
+
+def saturated(events):
+    """Put a tenth of the events at the top of forward scatter."""
+    events[::10, 1] = 262143
+
+
+def backwards(events):
+    """Let time run back from half of the events on."""
+    events[2000:, 0] -= 30
+
+
+def not_a_number(events):
+    """Lose one value."""
+    events[7, 3] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"), [(saturated, "saturation"), (backwards, "time_order"), (not_a_number, "repair")]
+)
+def test_what_is_odd_in_a_file_is_said(finished, spoil, check):
+    """What a file shows is written down, or it has not been seen."""
+    path = finished.parent / "fcs" / "P1.fcs"
+    sample = read_fcs(path)
+    events = sample.events.copy()
+    spoil(events)
+    write_fcs(path, replace(sample, events=events))
+
+    assert check in checks(finished)
+
+
+def test_a_matrix_that_differs_within_a_batch_is_said(finished, change, tube):
+    """One of the two was compensated with a matrix of another day."""
+    change(finished, '"matrix.csv"', '"file"')
+    odd = "2,BV421-A,BV510-A,1,0.3,0,1"
+    tube(finished.parent / "fcs" / "P1.fcs", 1, spillover=odd)
+
+    assert "spillover_differs" in checks(finished)
+
+
+@pytest.mark.parametrize(("role", "found"), [("product,0", True), ("monitoring,28", False)])
+def test_a_batch_of_products_that_is_dimmer_is_said(finished, change, role, found):
+    """Cells in blood may be dimmer than the product; products of two batches should not be."""
+    path = finished.parent / "fcs" / "P4.fcs"
+    sample = read_fcs(path)
+    events = sample.events.copy()
+    events[:, 4:] *= 0.3
+    write_fcs(path, replace(sample, events=events))
+    change(finished.parent / "samples.csv", "P4,product,0,B1", f"P4,{role},B2")
+
+    assert ("batch_shift" in checks(finished)) is found
 
 
 def test_a_corrected_date_reaches_every_table_though_nothing_is_gated(finished, change):
