@@ -14,7 +14,7 @@ GATING = [
 PHENOTYPE = [
     "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics",
     "frequencies", "quality", "provenance", "panels", "figures", "report", "pipeline", "single", "info", "survey",
-    "export", "simulate", "progress", "cli", "__main__",
+    "export", "deidentify", "simulate", "progress", "cli", "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 

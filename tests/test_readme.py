@@ -8,6 +8,7 @@ import pytest
 from gating import ON_REQUEST, REPAIRS, parse_template
 from gating.fcs import RULES
 from phenotype.cli import main
+from phenotype.deidentify.keywords import ALLOWED
 from phenotype.study import read_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +81,16 @@ def test_every_repair_is_in_the_documentation():
 
     assert listed == dict(RULES)
     assert set(re.findall(r"`([a-z-]+)` \(on request\)", text)) == {*ON_REQUEST}
+
+
+def test_every_keyword_that_a_copy_keeps_is_in_the_documentation():
+    """What is let through to others is public, with what it is."""
+    text = (ROOT / "docs" / "deidentify.md").read_text(encoding="utf-8")
+    plain = {
+        name.replace(r"\d+", "n").replace("\\", "").replace("|", "`, `"): why for name, (_, why) in ALLOWED.items()
+    }
+
+    assert dict(re.findall(r"^\| `([$A-Z].*)` \| (.*) \|$", text, re.MULTILINE)) == plain
 
 
 def test_the_documented_reading_settings_are_settings(tmp_path):

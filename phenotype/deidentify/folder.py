@@ -154,7 +154,7 @@ def deidentify_folder(
     _check_places(folder, out, key, mapping, withheld)
     source = _read_source(folder)
     out.parent.mkdir(parents=True, exist_ok=True)
-    identifiers = identifiers_of([*(t for t in source.tables.values() if t), *map(read_table, checks)])
+    identifiers = identifiers_of([*source.tables.values(), *map(_read_check, checks)])
     names = Pseudonyms(read_or_write_key(key))
     part = out.with_name(f".{secrets.token_hex(8)}.part")
     try:
@@ -242,6 +242,18 @@ def _read_source(folder: Path) -> _Source:
     return _Source(folder, tuple(files), tuple(others), study, rows, tables)
 
 
+def _read_check(path: Path) -> Table:
+    """Read a table of identifiers; one in which there is none would let everything pass."""
+    table = read_table(path)
+    found = identifiers_of([table])
+    if not found.sources and not found.skipped:
+        columns = ", ".join(table.columns)
+        raise DeidentifyError(
+            f"{table.name}: no column with identifiers; name one patient_id, mrn, ... Known: {columns}"
+        )
+    return table
+
+
 def _read_names(folder: Path) -> tuple[list[str], list[str]]:
     """Return the files below a folder, relative to it: FCS by name or by content, and others.
 
@@ -249,16 +261,23 @@ def _read_names(folder: Path) -> tuple[list[str], list[str]]:
     """
     files: list[str] = []
     others: list[str] = []
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_refuse):
         if "run.json" in names and Path(root) != folder:
             others.append(f"{Path(root).relative_to(folder).as_posix()}/")
             folders.clear()
             continue
         folders.sort()
+        links = [Path(root) / name for name in folders if (Path(root) / name).is_symlink()]
+        others += [f"{path.relative_to(folder).as_posix()}/" for path in links]
         for path in (Path(root) / name for name in sorted(names)):
             named = path.suffix.casefold() in {".fcs", ".lmd"} and not path.name.startswith(".")
             (files if named or _read_is_fcs(path) else others).append(path.relative_to(folder).as_posix())
     return files, others
+
+
+def _refuse(error: OSError) -> None:
+    """Refuse a folder with a folder that cannot be read: its files would be missed unseen."""
+    raise error
 
 
 def _read_is_fcs(path: Path) -> bool:

@@ -36,7 +36,7 @@ class Pseudonyms:
         Examples
         --------
         >>> Pseudonyms(bytes(32)).word("patient", "P001")
-        'qxhnmjzvqkzc'
+        'lqsmnpgndwkx'
         """
         number = int.from_bytes(self._digest(kind, name), "big")
         letters = []

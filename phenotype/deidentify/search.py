@@ -29,7 +29,8 @@ BLOCK_BYTES = 4 << 20
 CONTEXT_BYTES = 64
 """Looked at around a match."""
 ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be")
-_WORDS = frozenset({"id", "mrn", "name", "initials", "subject", "record", "accession", "pesel", "nhs", "case"})
+_WORDS = frozenset({"id", "mrn", "name", "initials", "subject", "record", "accession", "pesel", "nhs"})
+_COLUMNS = frozenset({"patient", "case"})
 _OWN_NUMBER = re.compile(
     rb"[1-9]0*$|[0-9]\.[0-9]*$|fcs[0-9]\.[0-9] {4}[ 0-9]*$|\$(?:begindata|enddata|tot)[^0-9a-z]0*$"
 )
@@ -200,7 +201,7 @@ def _is_number_of_file(data: bytes, at: int, sought: bytes) -> bool:
 
 def _identifies(column: str) -> bool:
     """Whether a column holds what names a patient: more columns than those that a run refuses to read."""
-    return names_person(column) or bool(_WORDS & set(re.split(r"[^a-z0-9]+", column)))
+    return names_person(column) or column in _COLUMNS or bool(_WORDS & set(re.split(r"[^a-z0-9]+", column)))
 
 
 def _is_searchable(text: str) -> bool:

@@ -555,6 +555,7 @@ def test_links_are_followed_pipes_are_not_opened_and_results_are_left(folder):
     os.mkfifo(folder / "pipe")
     (folder / "Data.001").write_bytes(fcs({"$P1N": "SSC-A"}))
     (folder / "notes.txt").write_text("FCS are fine")
+    (folder / "all").symlink_to(folder.parent)
     (folder / "results" / "export").mkdir(parents=True)
     (folder / "results" / "run.json").write_text("{}")
     (folder / "results" / "export" / "a.fcs").write_bytes(fcs())
@@ -563,7 +564,7 @@ def test_links_are_followed_pipes_are_not_opened_and_results_are_left(folder):
 
     assert sorted(read_fcs_metadata(path).channels[0].name for path in found.folder.iterdir()) == ["FSC-A", "SSC-A"]
     assert [failure.partition(":")[0] for failure in found.failures] == ["dangling.fcs", "pipe.fcs"]
-    assert found.others == ("notes.txt", "pipe", "results/")
+    assert found.others == ("all/", "notes.txt", "pipe", "results/")
 
 
 def test_a_sheet_may_name_datasets(folder):
@@ -603,3 +604,12 @@ def test_nothing_that_can_be_copied_is_status_2(folder):
     assert result.exit_code == 2
     assert "a.fcs: DATA is" in result.stderr
     assert not (folder.parent / "out").exists()
+
+
+def test_a_table_without_identifiers_is_no_check(folder):
+    """It would let everything pass, and look like a check."""
+    (folder / "a.fcs").write_bytes(fcs())
+    (folder.parent / "clinical.csv").write_text("pacjent,crs_grade\nKowalski,2\n")
+
+    with pytest.raises(DeidentifyError, match=r"clinical\.csv: no column with identifiers"):
+        deidentify_folder(folder, folder.parent / "out", checks=[folder.parent / "clinical.csv"])
