@@ -333,7 +333,8 @@ def _write_datasets(
                     continue
                 tube = f"{name}#{number}" if number else name
                 copy = f"{names.word('file', tube)}.fcs"
-                keywords = safe_keywords(file.metadata, dates, names.guid(f"{content}#{number}"))
+                own = names.identities(file.metadata.keywords, f"{content}#{number}")
+                keywords = safe_keywords(file.metadata, dates, own)
                 made.append(((name, number), copy))
                 try:
                     write_fcs_copy(part / copy, file, keywords)

@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from gating import FCSMetadata
+from phenotype.quality import clock_seconds
+from phenotype.survey.batches import parse_cytometer_date
 
 __all__ = ["Dates", "safe_keywords"]
 
@@ -60,7 +62,6 @@ _MODELS = re.compile(
 )
 """Models of cytometers: of $CYT, which a person may have completed, only these words stay."""
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d):([0-5]\d)(?:[.:]\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,14 @@ class Dates:
         >>> Dates("shifted", -2).text("01-MAR-2024"), Dates("year").text("2024-03-01T08:30:00"), Dates().text("spring")
         ('28-FEB-2024', '01-JAN-2024', '')
         """
-        day = _day(written)
-        if day is None or self.form == "none":
+        day = parse_cytometer_date(re.split(r"(?<=[0-9])T", written)[0])
+        if day is None or not 1970 <= day.year < 2100 or self.form == "none":
             return ""
         moved = date(day.year, 1, 1) if self.form == "year" else day + timedelta(self.days)
         return f"{moved.day:02d}-{_MONTHS[moved.month - 1]}-{moved.year}"
 
 
-def safe_keywords(metadata: FCSMetadata, dates: Dates, guid: str) -> dict[str, str]:
+def safe_keywords(metadata: FCSMetadata, dates: Dates, own: Mapping[str, str]) -> dict[str, str]:
     """Return what a copy's TEXT may say of a dataset.
 
     Parameters
@@ -97,8 +98,8 @@ def safe_keywords(metadata: FCSMetadata, dates: Dates, guid: str) -> dict[str, s
         Of the original.
     dates
         What becomes of $DATE, or of the day in $BEGINDATETIME.
-    guid
-        The copy's own.
+    own
+        The copy's own identifiers, $FIL and GUID.
 
     Returns
     -------
@@ -108,21 +109,21 @@ def safe_keywords(metadata: FCSMetadata, dates: Dates, guid: str) -> dict[str, s
     Examples
     --------
     >>> said = {"$P1N": "FSC-A", "$P2N": "PE-A", "$P1V": "Smith", "$CYT": "Canto II of Dr. Smith", "TUBE NAME": "Smith"}
-    >>> safe_keywords(FCSMetadata("pt01.fcs", "FCS3.0", said, (), 3), Dates(), "00ff")
+    >>> safe_keywords(FCSMetadata("pt01.fcs", "FCS3.0", said, (), 3), Dates(), {"GUID": "00ff"})
     {'$P1N': 'FSC-A', '$P2N': 'PE-A', '$CYT': 'Canto II', 'GUID': '00ff'}
     """
     keywords = metadata.keywords
     stripped = {keyword: value.strip(" \0") for keyword, value in metadata.keywords.items()}
     kept = {keyword: value for keyword, value in stripped.items() if _is_safe(keyword, value, metadata)}
     kept |= {keyword: keywords[keyword] for keyword in _SPILLOVER if _is_matrix(keywords.get(keyword, ""))}
-    own = {
+    changed = {
         "$CYT": " ".join(_MODELS.findall(keywords.get("$CYT", ""))),
         "$DATE": dates.text(keywords.get("$DATE", "").strip() or keywords.get("$BEGINDATETIME", "")),
         **_clock(keywords.get("$BTIM", ""), keywords.get("$ETIM", "")),
         "$ORIGINALITY": _originality(metadata),
-        "GUID": guid,
+        **own,
     }
-    return kept | {keyword: value for keyword, value in own.items() if value}
+    return kept | {keyword: value for keyword, value in changed.items() if value}
 
 
 def _is_safe(keyword: str, value: str, metadata: FCSMetadata) -> bool:
@@ -154,22 +155,7 @@ def _originality(metadata: FCSMetadata) -> str:
 
 def _clock(begin: str, end: str) -> dict[str, str]:
     """Return how long acquisition took, as if it had begun at midnight; nothing unless both times are there."""
-    found = [_CLOCK.fullmatch(text.strip()) for text in (begin, end)]
-    first, last = (sum(int(c[i]) * unit for i, unit in ((1, 3600), (2, 60), (3, 1))) if c else None for c in found)
-    if first is None or last is None:
+    took = int(clock_seconds(begin, end) or 0)
+    if not 0 < took < 86_400:
         return {}
-    took = (last - first) % 86_400
     return {"$BTIM": "00:00:00", "$ETIM": f"{took // 3600:02d}:{took // 60 % 60:02d}:{took % 60:02d}"}
-
-
-def _day(text: str) -> date | None:
-    """Read a date as instruments write it: 01-MAR-2024, 2024-MAR-01 or 2024-03-01; None if it could be two days."""
-    found = re.match(r"(\d{1,2})-([A-Za-z]{3})-(\d{4})$|(\d{4})-(\d\d|[A-Za-z]{3})-(\d{1,2})(?:T|$)", text.strip())
-    if found is None or not 1970 <= int(found[3] or found[4]) < 2100:
-        return None
-    day, month, year = (found[1], found[2], found[3]) if found[1] else (found[6], found[5], found[4])
-    try:
-        number = int(month) if month.isdigit() else _MONTHS.index(month.upper()) + 1
-        return date(int(year), number, int(day))
-    except ValueError:
-        return None

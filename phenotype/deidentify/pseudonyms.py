@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,9 +46,21 @@ class Pseudonyms:
             letters.append(CONSONANTS[place])
         return "".join(letters)
 
-    def guid(self, content: str) -> str:
-        """Return an identifier for a file of this content, so that twins stay twins."""
-        return str(uuid.UUID(bytes=self._digest("guid", content)[:16], version=4))
+    def identities(self, keywords: Mapping[str, str], content: str) -> dict[str, str]:
+        """Return GUID and $FIL of a copy: alike in two copies where a run would take the originals for one tube.
+
+        Parameters
+        ----------
+        keywords
+            Of the original. Its GUID makes the copy's; where it has none, its content does. $FIL stands for file, day
+            and time together, of which the copy has the day at most.
+        content
+            What the bytes of the original are told by.
+        """
+        digest = self._digest("guid", keywords.get("GUID", "").strip() or content)
+        claim = [keywords.get(keyword, "").strip() for keyword in ("$FIL", "$DATE", "$BTIM")]
+        told = {"$FIL": f"{self.word('claim', '|'.join(claim))}.fcs"} if all(claim) else {}
+        return {**told, "GUID": str(uuid.UUID(bytes=digest[:16], version=4))}
 
     @property
     def days(self) -> int:

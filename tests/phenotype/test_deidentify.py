@@ -274,6 +274,21 @@ def test_twins_stay_twins(folder):
     assert (len(raw), len(set(raw))) == (3, 2)
 
 
+def test_tubes_that_claim_to_be_one_still_do(folder):
+    """A run warns of the same GUID, or the same $FIL, day and time; two tubes of a day with BD's $FIL are usual."""
+    claim = {"$FIL": "Tube_001.fcs", "$DATE": "01-MAR-2024", "$BTIM": "10:00:00", "$ETIM": "10:01:00"}
+    for number, keywords in enumerate([claim, claim, {**claim, "$BTIM": "10:00:30"}, {"GUID": "1"}, {"GUID": "1"}]):
+        (folder / f"{number}.fcs").write_bytes(fcs({**keywords, "$OP": f"operator {number}"}))
+
+    found = deidentify_folder(folder, folder.parent / "out")
+
+    new = {row["old"]: read_fcs_metadata(found.folder / row["new"]).keywords for row in table(found.mapping)}
+    first, again, other, one, two = (new[f"{number}.fcs"] for number in range(5))
+    assert first["$FIL"] == again["$FIL"] != other["$FIL"]
+    assert first["GUID"] != again["GUID"]
+    assert one["GUID"] == two["GUID"] != "1"
+
+
 def test_pseudonyms_have_neither_digits_nor_vowels():
     """They cannot hold a record number, a date or a name by chance."""
     words = {Pseudonyms(b"k" * 32).word("patient", f"P{number}") for number in range(1000)}
@@ -288,10 +303,10 @@ def test_pseudonyms_have_neither_digits_nor_vowels():
 )
 def test_dates_in_three_forms(form, expected):
     """Intervals, or the year as HIPAA's safe harbor has it, or nothing."""
-    path_keywords = {"$DATE": "01-MAR-2024", "$BTIM": "23:59:30", "$ETIM": "00:01:00"}
+    path_keywords = {"$DATE": "01-MAR-2024", "$BTIM": "22:59:30", "$ETIM": "23:01:00"}
     metadata = read_fcs_metadata_of(path_keywords)
 
-    kept = safe_keywords(metadata, Dates(form, -2), "guid")
+    kept = safe_keywords(metadata, Dates(form, -2), {})
 
     assert kept.get("$DATE") == expected
     assert (kept["$BTIM"], kept["$ETIM"]) == ("00:00:00", "00:01:30")
@@ -309,7 +324,7 @@ def test_every_keyword_that_decides_how_data_is_read_is_allowed():
     said = {"$BYTEORD": "1,2", "$DATATYPE": "I", "$P1B": "16", "$P1E": "4,1", "$P1G": "8", "$P1R": "1024"}
     said |= {"$P1DATATYPE": "I", "$P1N": "FL1-H", "$P1S": "CD3", "$TIMESTEP": "1e-3", "$P1V": "512.5"}
 
-    assert safe_keywords(read_fcs_metadata_of(said), Dates(), "") == said
+    assert safe_keywords(read_fcs_metadata_of(said), Dates(), {}) == said
     assert all(why for _, why in ALLOWED.values())
 
 
