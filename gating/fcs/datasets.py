@@ -76,6 +76,9 @@ def read_datasets(file: BufferedReader, where: str) -> tuple[Dataset, ...]:
     while (following := _following(found[-1], where)) is not None:
         begin, warnings = following
         last = replace(found[-1], size=begin - found[-1].begin, warnings=found[-1].warnings + warnings)
+        # Each byte is then in one TEXT only: the time to read a chain does not grow with the square of its length.
+        for what, segment in (("TEXT", last.header.text), ("the supplemental TEXT", _supplement(last.text, where))):
+            _check_in_file(what, segment, last.size, where, f"dataset {last.number}")
         found[-1:] = [last, _read_dataset(file, len(found) + 1, begin, size - begin, where)]
         if len(found) > MOST:
             raise FCSError(f"{where}: holds more than {MOST} datasets; export the tubes one by one.")
@@ -126,20 +129,25 @@ def _read_dataset(file: BufferedReader, number: int, begin: int, size: int, wher
 
 def _with_supplement(dataset: Dataset, primary: Text, where: str) -> Text:
     """Return the primary TEXT, with the supplemental one added if there is any."""
-    begin, end = (
-        optional_number(primary.keywords, keyword, where, "a byte offset") for keyword in ("$BEGINSTEXT", "$ENDSTEXT")
-    )
-    segment = Segment(begin, end)
-    if not begin or segment.size < 2 or segment == dataset.header.text:
+    segment = _supplement(primary, where)
+    if segment.size < 2 or segment == dataset.header.text:
         return primary
     _check_in_file("the supplemental TEXT", segment, dataset.size, where)
     return merge_texts(primary, parse_text(dataset.read(segment), where, primary.delimiter), where)
 
 
-def _check_in_file(what: str, segment: Segment, size: int, where: str) -> None:
-    """Refuse a segment that the file is too short for."""
+def _supplement(text: Text, where: str) -> Segment:
+    """Return where a TEXT puts its supplement; of no size if there is none."""
+    begin, end = (
+        optional_number(text.keywords, keyword, where, "a byte offset") for keyword in ("$BEGINSTEXT", "$ENDSTEXT")
+    )
+    return Segment(begin, end) if begin and end > begin else Segment(0, -1)
+
+
+def _check_in_file(what: str, segment: Segment, size: int, where: str, room: str = "the file") -> None:
+    """Refuse a segment that the file, or a dataset in it, is too short for."""
     if segment.end >= size:
-        raise FCSError(f"{where}: {what} is {segment}, the file has {size} bytes; it is cut short or no FCS file.")
+        raise FCSError(f"{where}: {what} is {segment}, {room} has {size} bytes; it is cut short or no FCS file.")
 
 
 def _following(dataset: Dataset, where: str) -> tuple[int, tuple[str, ...]] | None:

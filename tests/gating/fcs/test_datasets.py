@@ -118,6 +118,28 @@ def test_a_next_dataset_that_is_not_there_is_refused(tmp_path, step):
         read_fcs(path, dataset=1)
 
 
+def test_text_that_reaches_into_the_next_dataset_is_refused(tmp_path):
+    """Ten thousand datasets, each with a TEXT to the end of the file, would take hours to refuse."""
+    path, second = tmp_path / "run.fcs", fcs_bytes(delimiter="|")
+    keywords = {"$NEXTDATA": "00000000", "$BEGINSTEXT": "00000000", "$ENDSTEXT": "00000000"}
+
+    primary = fcs_bytes(keywords, text=lambda text: text + b"BLOB/" + second + b"/")
+    path.write_bytes(primary.replace(b"DATA/00000000", b"DATA/%08d" % primary.index(second)))
+    with pytest.raises(FCSError, match=r"run\.fcs: TEXT is bytes 58-\d+, dataset 1 has \d+ bytes"):
+        read_fcs_metadata(path)
+
+    first = fcs_bytes(keywords, tail=b"/BLOB/")
+    for keyword, offset in (
+        (b"$NEXTDATA", len(first)),
+        (b"$BEGINSTEXT", len(first) - 6),
+        (b"$ENDSTEXT", len(first + second)),
+    ):
+        first = first.replace(keyword + b"/00000000", keyword + b"/%08d" % offset)
+    path.write_bytes(first + second + b"/")
+    with pytest.raises(FCSError, match=r"run\.fcs: the supplemental TEXT is bytes \d+-\d+, dataset 1 has \d+ bytes"):
+        read_fcs_metadata(path)
+
+
 def test_a_second_dataset_that_is_cut_short_spoils_its_own_reading_only(three):
     """The first tubes were exported whole."""
     three.write_bytes(three.read_bytes()[:-3])
