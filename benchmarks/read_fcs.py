@@ -3,7 +3,7 @@
     python benchmarks/read_fcs.py CACHE [--rounds 5] [--files f4:1000000]
 
 Writes SYNTHETIC files of 16 columns into CACHE (0.7 GB, fixed seed) and makes an environment for each group of readers
-that agree on versions (pip; 1.5 GB). Every number is from a process of its own that has read a small file of the same
+that agree on versions (pip; 1.8 GB). Every number is from a process of its own that has read a small file of the same
 kind before; readers take turns, and the least CPU time and the median memory of the rounds are printed. Memory is how
 far the resident set rose above where it was before the file was opened. Linux only: it asks /proc.
 
@@ -262,6 +262,8 @@ def differences(name: str, file: File, ours: list[str], theirs: dict[str, Any]) 
     """Say where a reader's events are not ours."""
     if "fault" in theirs:
         return [f"{name}, {file}: {theirs['fault']}"]
+    if not READERS[name].columns:
+        return []
     expected = [ours[i] for i in READERS[name].columns]
     if len(expected) != len(theirs["digests"]):
         return [f"{name}, {file}: {len(theirs['digests'])} columns instead of {len(expected)}"]
@@ -273,31 +275,23 @@ def differences(name: str, file: File, ours: list[str], theirs: dict[str, Any]) 
     return [f"{name}, {file}: {len(unequal)} of {len(expected)} columns differ; column {first + 1}: {values}"]
 
 
-def compare_events(files: Iterable[File], python: dict[str, str]) -> list[str]:
-    """Return where events differ from ours, and what could not be read."""
-    found = []
-    for file in files:
-        ours = measured("`read_fcs`", file, python[""], compared=True)["digests"]
-        for name, reader in READERS.items():
-            if reader.columns:
-                theirs = measured(name, file, python[reader.environment], compared=True)
-                found += differences(name, file, ours, theirs)
-    return found
-
-
-def measure_all(files: list[File], python: dict[str, str], rounds: int) -> dict[tuple[str, File], tuple[float, float]]:
-    """Return the least CPU time and the median memory of each reader and file that could be read."""
+def measure_all(files: list[File], python: dict[str, str], rounds: int) -> dict[tuple[str, File], list[dict[str, Any]]]:
+    """Return what was measured of each reader and file; events are compared in the first round."""
     results: dict[tuple[str, File], list[dict[str, Any]]] = {}
     for file in files:
-        for _ in range(rounds):
+        for i in range(rounds):
             for name, reader in READERS.items():
-                result = measured(name, file, python[reader.environment], compared=False)
-                if "fault" not in result:
-                    results.setdefault((name, file), []).append(result)
-    return {
-        key: (min(each["ms"] for each in several), float(np.median([each["mb"] for each in several])))
-        for key, several in results.items()
-    }
+                compared = i == 0 and bool(reader.columns)
+                result = measured(name, file, python[reader.environment], compared=compared)
+                results.setdefault((name, file), []).append(result)
+    return results
+
+
+def best(several: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the least CPU time and the median memory; NaN if the file could not be read."""
+    if any("fault" in each for each in several):
+        return {"ms": np.nan, "mb": np.nan}
+    return {"ms": min(each["ms"] for each in several), "mb": float(np.median([each["mb"] for each in several]))}
 
 
 def table(title: str, files: list[File], cell: Callable[[str, File], str]) -> str:
@@ -307,6 +301,11 @@ def table(title: str, files: list[File], cell: Callable[[str, File], str]) -> st
     return "\n".join(lines)
 
 
+def short(number: float) -> str:
+    """Write a number with a digit behind the point where it is small."""
+    return "" if np.isnan(number) else f"{number:,.{int(number < 9.95)}f}"
+
+
 def main(cache: Path, wanted: Iterable[str], rounds: int) -> None:
     """Make what is needed, measure, print."""
     cache = cache.resolve()
@@ -314,19 +313,15 @@ def main(cache: Path, wanted: Iterable[str], rounds: int) -> None:
     files = [File(kind, int(n), cache) for kind, n in (each.split(":") for each in wanted)]
     write_files([*files, *(File(kind, SMALL, cache) for kind in KINDS)])
     python = pythons(cache)
-    unequal = compare_events(files, python)
-    best = measure_all(files, python, rounds)
-
-    def number(name: str, file: File, which: int) -> str:
-        return f"{best[name, file][which]:,.0f}" if (name, file) in best else ""
-
-    def ratio(name: str, file: File) -> str:
-        return f"{best[name, file][0] / best['`np.fromfile`', file][0]:.2f}" if (name, file) in best else ""
-
-    print(table("CPU time, ms", files, lambda name, file: number(name, file, 0)), end="\n\n")
-    print(table("CPU time, `np.fromfile` = 1", files, ratio), end="\n\n")
-    print(table("memory, MB", files, lambda name, file: number(name, file, 1)), end="\n\n")
-    print("\n".join(unequal) or "All readers that keep events give ours, in every column of every file.")
+    results = measure_all(files, python, rounds)
+    numbers = {key: best(several) for key, several in results.items()}
+    print(table("CPU time, ms", files, lambda name, file: short(numbers[name, file]["ms"])), end="\n\n")
+    unit = {file: numbers["`np.fromfile`", file]["ms"] for file in files}
+    print(table("CPU time, `np.fromfile` = 1", files, lambda n, f: f"{numbers[n, f]['ms'] / unit[f]:.2f}"), end="\n\n")
+    print(table("memory, MB", files, lambda name, file: short(numbers[name, file]["mb"])), end="\n\n")
+    ours = {file: results["`read_fcs`", file][0]["digests"] for file in files}
+    unequal = [each for key, found in results.items() for each in differences(*key, ours[key[1]], found[0])]
+    print("\n".join(unequal) or "Every reader that keeps events gives ours, in every column of every file.")
 
 
 def one(name: str, kind: str, n_events: str, folder: str, *compared: str) -> None:
