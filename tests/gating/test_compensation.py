@@ -305,6 +305,14 @@ def test_file_matrix_is_found_under_each_keyword(keyword: str):
     assert found.channels == ("FITC-A", "PE-A")
 
 
+@pytest.mark.parametrize(("first", "second"), [("SPILLOVER", "SPILL"), ("SPILL", "COMP"), ("SPILLOVER", "COMP")])
+def test_of_two_matrices_the_one_of_the_newer_standard_counts(first: str, second: str):
+    """What a vendor wrote before is often left in beside it; $COMP may even be another day's."""
+    other = {second: "2,FITC-A,PE-A,1,0.5,0.5,1", first: "2,FITC-A,PE-A,1,0.1,0.02,1"}
+
+    assert file_spillover(tube(**other)).matrix.tolist() == [[1, 0.1], [0.02, 1]]
+
+
 def test_file_without_a_matrix():
     """Absent, empty or 0 is absent; what to do about it is decided elsewhere."""
     assert file_spillover(tube()) is None

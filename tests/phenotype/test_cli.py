@@ -429,6 +429,17 @@ def test_gate_counts_single_files(study):
     assert rows[0]["count"] == "4000"
 
 
+def test_the_name_of_a_file_is_no_formula_in_a_table_on_the_screen(study):
+    """The table goes into a spreadsheet next; a file may come from anyone."""
+    folder = study.parent
+    (folder / "=HYPERLINK(1).fcs").write_bytes((folder / "fcs" / "P1.fcs").read_bytes())
+
+    result = call("gate", folder / "=HYPERLINK(1).fcs", "--template", folder / "gating.csv", "--csv")
+
+    row = next(csv.DictReader(result.stdout.splitlines()))
+    assert (row["sample_id"], row["file"]) == ("'=HYPERLINK(1)", "'=HYPERLINK(1).fcs")
+
+
 def test_info_describes_a_file_and_one_bad_file_does_not_hide_a_good_one(study, tmp_path):
     """Status 1: some were described, one could not be."""
     bad = tmp_path / "photo.fcs"

@@ -24,6 +24,18 @@ def test_blocks_are_the_events_in_their_order(make, monkeypatch, n_events):
     assert np.concatenate([np.empty((0, 2)), *blocks]).tolist() == read_fcs(path).events.tolist()
 
 
+def test_the_event_left_out_is_the_one_that_is_no_number(make, monkeypatch):
+    """Counted from the begin of the file, not of its block: a sound event would go, and the NaN stay."""
+    monkeypatch.setattr(data, "BLOCK_BYTES", 16)
+    stored = np.arange(400, dtype="<f4").reshape(200, 2)
+    broken = stored.copy()
+    broken[101, 1] = np.nan
+
+    sample = read_fcs(make({"$TOT": "200"}, broken.tobytes()))
+
+    assert sample.events.tolist() == np.delete(stored, 101, axis=0).tolist()
+
+
 def test_columns_are_chosen_by_channel_or_marker_in_the_order_asked_for(make):
     """Five of thirty columns cost five columns."""
     path = make()

@@ -263,8 +263,8 @@ def test_a_sample_that_fails_a_limit_of_the_study_is_said(finished, change, file
 
 
 def saturated(events):
-    """Put a tenth of the events at the top of forward scatter."""
-    events[::10, 1] = 262143
+    """Put a tenth of the events at the top of CAR, from where compensation for a bright CD62L takes them down."""
+    events[::10, [4, 6]] = 100_000, 262_143
 
 
 def backwards(events):

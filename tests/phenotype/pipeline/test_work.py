@@ -74,6 +74,18 @@ def test_a_matrix_of_the_study_is_read_for_too(write):
     assert "B4-A" in needed_channels(read_fcs_metadata(write()), recipe(matrix))
 
 
+def test_a_matrix_of_the_study_counts_though_the_file_has_its_own(write):
+    """Someone named it because the file's is wrong."""
+    sample = read_fcs(write(SPILLOVER=SPILLOVER))
+    b1, b4 = (sample.events[:, sample.index(name)] for name in ("B1-A", "B4-A"))
+    matrix = parse_spillover("2,B1-A,B4-A,1,0.1,0,1", "matrix.csv")
+
+    found = prepare(sample, matrix)
+
+    np.testing.assert_allclose(found.events[:, sample.index("B4-A")], b4 - 0.1 * b1, rtol=1e-12)
+    np.testing.assert_array_equal(found.events[:, sample.index("B2-A")], sample.events[:, sample.index("B2-A")])
+
+
 @pytest.mark.parametrize(
     "template",
     [
