@@ -63,3 +63,11 @@ def test_a_valley_that_hardly_dips_is_none():
 
     assert deepest_valley(density) is None
     assert 0.8 < deepest_valley(density, max_depth=1.0).depth < 1
+
+
+@pytest.mark.parametrize(("few", "found"), [(40, False), (80, True)])
+def test_a_bump_of_less_than_half_a_percent_is_no_group(few, found):
+    """Four in a thousand are doublets or dead cells at the edge of a gate; eight in a thousand may be a population."""
+    values = two_groups(np.random.default_rng(8), 10_000 - few, few, gap=12)
+
+    assert (deepest_valley(estimate_density(values)) is not None) is found

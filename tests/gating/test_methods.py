@@ -59,6 +59,27 @@ def test_doublets_are_dropped_and_singlets_kept():
     assert members[~is_double].mean() > 0.995
 
 
+def test_both_ends_of_the_ratio_are_cut():
+    """Height above what the area allows is an electronic artefact; it is as far from a singlet as a doublet is."""
+    area, height, _ = doublets(share=0)
+    height[:40] = 2 * area[:40]
+
+    members = gated({"FSC-A": area, "FSC-H": height}, "pop,root,FSC-A|FSC-H,singlets,").populations["pop"].members
+
+    assert not members[:40].any()
+    assert members[40:].mean() > 0.995
+
+
+@pytest.mark.parametrize(("n", "refused"), [(99, True), (100, False)])
+def test_few_events_say_nothing_of_doublets(n, refused):
+    """The spread of a handful is chance, and the gate would be as wide or as narrow as chance has it."""
+    area, height, _ = doublets(n)
+
+    found = gated({"FSC-A": area, "FSC-H": height}, "pop,root,FSC-A|FSC-H,singlets,").populations["pop"]
+
+    assert (found.count is None) is refused
+
+
 def test_height_that_is_area_says_nothing_of_doublets():
     """A channel copied into another has no spread of the ratio: refused, not an error of the whole sample."""
     area = np.linspace(1000, 2000, 500)
@@ -74,6 +95,8 @@ def test_height_that_is_area_says_nothing_of_doublets():
     [
         ("pop,root,A,range,minimum=2; maximum=4", [2, 3]),
         ("pop,root,A,range,maximum=3", [0, 1, 2]),
+        ("pop,root,A,at(3),", [3, 4]),
+        ("pop,root,A,at(3),side=below", [0, 1, 2]),
         ("pop,root,A|B,rectangle,minimum=1 1; maximum=4 3", [1, 2]),
         ('pop,root,A|B,polygon,"vertices=-1 -1, 2.5 -1, 2.5 2.5, -1 2.5"', [0, 1, 2]),
         ("pop,root,A|B,ellipse,mean=2 2; covariance=1 0 0 1; distance_square=2.1", [1, 2, 3]),
@@ -87,6 +110,17 @@ def test_gates_by_hand_on_five_events_on_a_diagonal(row, expected):
     members = gated({"A": line, "B": line}, row).populations["pop"].members
 
     assert np.flatnonzero(members).tolist() == expected
+
+
+def test_a_quadrant_is_as_weak_as_the_weaker_of_its_thresholds():
+    """A stated cut on one channel does not make up for a guessed one on the other."""
+    rng = np.random.default_rng(4)
+    smear = {"A": rng.normal(100, 10, 500), "B": rng.normal(100, 10, 500)}
+
+    found = gated(smear, "pop,root,A|B,quadrant,quadrant=++; x=at(100); y=otsu").populations["pop"]
+
+    assert [threshold.status for threshold in found.thresholds] == ["sure", "weak"]
+    assert found.flags == ("weak_gate",)
 
 
 @pytest.mark.parametrize(("transform", "count"), [("linear", 0), ("logicle", 1), ("hyperlog", 1)])

@@ -78,6 +78,18 @@ def test_a_refused_threshold_refuses_everything_below_it():
     assert np.isnan(gated.fraction_of_parent("pos"))
 
 
+@pytest.mark.parametrize("row", ["rest,root,,not,of=pos", "both,root,,or,of=pos|some", "rest,root,CAR,at(9),on=pos"])
+def test_what_rests_on_a_refused_population_is_refused_wherever_its_parent_is(row):
+    """If no one can say which cells are CAR+, no one can say which are not: "all of them" would be a number."""
+    template = parse_template(HEADER + f"some,root,FSC-A,range,minimum=60000\npos,root,FSC-A,valley,\n{row}\n")
+
+    gated = gate_sample(stained(), template)
+
+    population = gated.populations[row.partition(",")[0]]
+    assert population.count is None
+    assert population.flags == ("parent_refused",)
+
+
 def test_an_empty_parent_gives_nan_not_zero():
     """Nothing of nothing is not known to be nothing."""
     template = parse_template(HEADER + "none,root,FSC-A,range,minimum=1000000\nsome,none,FSC-A,range,minimum=0\n")
@@ -132,6 +144,20 @@ def test_a_control_that_cannot_be_gated_gives_no_values():
     tube = control_values(stained(), template, population="pos", marker="CAR")
 
     assert len(tube.values) == 0
+
+
+def test_the_same_chain_on_two_populations_is_fitted_twice():
+    """The median of CAR differs between big events and all: one threshold for both would be wrong for one."""
+    template = parse_template(
+        HEADER
+        + "big,root,FSC-A,range,minimum=60000\nall,root,CAR,otsu,\nsome,big,CAR,otsu,\nagain,big,CAR,otsu,on=root\n"
+    )
+
+    gated = gate_sample(stained(), template)
+
+    every, some, again = (gated.populations[name].thresholds[0] for name in ("all", "some", "again"))
+    assert (every.n, some.n) == (6000, gated.count("big"))
+    assert every == again != some
 
 
 def test_each_threshold_looks_at_the_control_of_its_own_population():

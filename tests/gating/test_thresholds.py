@@ -42,6 +42,26 @@ def test_a_clean_valley_is_sure(two_peaks):
     assert found.depth < 0.2
 
 
+def test_a_shallow_valley_is_weak():
+    """Groups three standard deviations apart leave 2 exp(-9/8) / (1 + exp(-9/2)) = 0.64 of the peak, smoothed more."""
+    rng = np.random.default_rng(6)
+    values = np.concatenate([signal(rng, 40_000, 3.0), signal(rng, 40_000, 3.9)])
+
+    found = fit_threshold(parse_chain("valley"), evidence(values))
+
+    assert found.status == "weak"
+    assert 0.64 < found.depth < 0.75
+    assert found.note == f"shallow valley (depth {found.depth:.2f})"
+
+
+@pytest.mark.parametrize(("n", "refused"), [(999, True), (1000, False)])
+def test_a_valley_of_few_events_is_not_looked_for(two_peaks, n, refused):
+    """Where it lies would be chance; a thousand events are enough."""
+    values = np.random.default_rng(7).permutation(two_peaks)[:n]
+
+    assert fit_threshold(parse_chain("valley"), evidence(values)).refused is refused
+
+
 def test_no_valley_is_refused_not_guessed(one_peak):
     """A smear has no threshold in itself: naming one would be inventing a number."""
     found = fit_threshold(parse_chain("valley"), evidence(one_peak))

@@ -235,6 +235,20 @@ def test_car_negative_cells_are_the_other_t_cells_and_have_subsets_of_their_own(
         assert sum(int(row["count"]) for row in rows) == negative
 
 
+@pytest.mark.parametrize(("family", "tests"), [("all", 8), ("contrast", 4)])
+def test_p_values_are_adjusted_over_the_family_that_the_study_names(study, change, family, tests):
+    """Three against three in two contrasts of four subsets: the smallest p, 2/20, is multiplied by 8 or by 4."""
+    change(study.parent / "clinical.csv", "P6,2021-01-06,1,2020-01-07", "P6,2021-01-06,1,2018-01-07")
+    study.write_text(study.read_text() + f'\n[comparisons]\nfamily = "{family}"\n')
+
+    run_study(study)
+
+    rows = [row for row in rows_of(study.parent / "results" / "comparisons.csv") if row["p_value"]]
+    assert len(rows) == 8
+    assert min(float(row["p_value"]) for row in rows) == pytest.approx(2 / 20)
+    assert min(float(row["p_adjusted"]) for row in rows) == pytest.approx(tests * 2 / 20)
+
+
 def checks(study) -> set[str]:
     """Run a study and return the checks that found something."""
     run_study(study)

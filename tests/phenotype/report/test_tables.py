@@ -69,6 +69,24 @@ def test_an_empty_group_has_no_mean():
     assert table.set_index("group").loc["within_1y", "mean_fraction"].isna().all()
 
 
+def test_control_pairs_by_hand():
+    """Each fraction beside its counterpart of the same product and subset, whatever the order of the tables."""
+    positive = pd.DataFrame(
+        [("a", "P1", "naive", 0.1), ("a", "P1", "effector", 0.2), ("b", "P2", "naive", 0.3)],
+        columns=["sample_id", "patient_id", "subset", "fraction"],
+    )
+    negative = positive.iloc[::-1].assign(fraction=[0.6, 0.5, 0.4])
+    cohort = pd.DataFrame({"patient_id": ["P2", "P1"], "asct_group": ["none", "over_1y"]})
+
+    pairs = control_pairs(positive, negative, cohort)
+
+    assert pairs.to_numpy().tolist() == [
+        ["a", "P1", "over_1y", "naive", 0.1, 0.4],
+        ["a", "P1", "over_1y", "effector", 0.2, 0.5],
+        ["b", "P2", "none", "naive", 0.3, 0.6],
+    ]
+
+
 def test_control_pairs_keep_a_product_whose_patient_is_unknown(results):
     """It is a product; which group it is in is not known."""
     tables = read_results(results)
