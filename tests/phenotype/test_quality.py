@@ -80,6 +80,16 @@ def test_saturation_above_the_limit_is_found():
     assert finding.message == "8.0% of events are at the top of Viability (APC-H7-A); the limit is 5%"
 
 
+def test_a_share_that_just_reaches_the_limit_of_saturation_is_harmless():
+    """The limit is the largest harmless share."""
+    dye = np.full(1000, 100.0)
+    dye[:50] = 262143.0
+    sample = acquired(np.arange(1000.0), dye)
+
+    assert checks(check_saturation("pt01", sample, {"Viability": 1}, 0.05)) == []
+    assert checks(check_saturation("pt01", sample, {"Viability": 1}, 0.049)) == ["saturation"]
+
+
 def test_the_brightest_event_of_a_dim_channel_is_not_saturation():
     """The maximum of the data is not the top of the scale."""
     sample = acquired(np.arange(1000.0), np.full(1000, 900.0))
@@ -96,7 +106,7 @@ def test_low_viability_is_compared_with_the_limit():
     (finding,) = check_viability("pt01", gated, "Live", 0.7)
 
     assert finding.message == "60.0% of singlets are live; the limit is 70%"
-    assert checks(check_viability("pt01", gated, "Live", 0.5)) == []
+    assert checks(check_viability("pt01", gated, "Live", 0.6)) == []
 
 
 def test_a_refused_gate_is_an_error_with_its_reason():

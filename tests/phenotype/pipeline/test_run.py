@@ -1,6 +1,7 @@
 """A run from its sheets to its tables: what a second run may keep, and who is in the cohort."""
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 
@@ -233,6 +234,16 @@ def test_car_negative_cells_are_the_other_t_cells_and_have_subsets_of_their_own(
         assert [row["count"] for row in rows] == [counts[sample, f"CAR- {subset}"] for subset in SUBSETS]
         assert {int(row["parent_count"]) for row in rows} == {negative}
         assert sum(int(row["count"]) for row in rows) == negative
+
+
+def test_car_positive_and_negative_cells_are_cut_at_the_same_place(finished):
+    """Fitted apart, the thresholds would differ, and with them the subsets of cells that do not."""
+    gates = rows_of(finished.parent / "results" / "gates.csv")
+    cuts = {(row["sample_id"], row["population"]): json.loads(row["coordinates"]) for row in gates}
+
+    for sample in ("P1", "P4"):
+        for subset in SUBSETS:
+            assert cuts[sample, subset] == cuts[sample, f"CAR- {subset}"]
 
 
 @pytest.mark.parametrize(("family", "tests"), [("all", 8), ("contrast", 4)])
