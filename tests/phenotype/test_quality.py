@@ -62,6 +62,23 @@ def test_a_step_of_the_rate_is_found():
     assert finding.value == pytest.approx(2, rel=0.15)
 
 
+def flowing(*rates: int) -> Sample:
+    """Return a sample with these numbers of events in the fifty parts of its time."""
+    return acquired(np.concatenate([part + np.linspace(0.35, 0.65, n) for part, n in enumerate(rates)]))
+
+
+@pytest.mark.parametrize(("later", "found"), [(140, []), (150, ["flow_rate"]), (60, ["flow_rate"])])
+def test_a_step_by_half_or_more_counts(later, found):
+    """Slower or faster; less than by half is how pumps are."""
+    assert checks(check_acquisition("pt01", flowing(*[100] * 25, *[later] * 25))) == found
+
+
+@pytest.mark.parametrize(("left", "found"), [(5, []), (4, ["time_gap"])])
+def test_a_part_of_the_time_need_not_be_empty_to_be_a_gap(left, found):
+    """Less than a twentieth of what usually comes: a clog lets some pass."""
+    assert checks(check_acquisition("pt01", flowing(*[100] * 30, left, *[100] * 19))) == found
+
+
 def test_time_running_backwards_is_said():
     """Concatenated files look like one, and are not."""
     clock = np.concatenate([np.linspace(0, 60, 4000), np.linspace(0, 60, 4000)])
@@ -88,6 +105,13 @@ def test_a_share_that_just_reaches_the_limit_of_saturation_is_harmless():
 
     assert checks(check_saturation("pt01", sample, {"Viability": 1}, 0.05)) == []
     assert checks(check_saturation("pt01", sample, {"Viability": 1}, 0.049)) == ["saturation"]
+
+
+def test_bright_is_not_saturated():
+    """At 95 % of the scale a detector still tells signals apart."""
+    sample = acquired(np.arange(1000.0), np.full(1000, 249_000.0))
+
+    assert checks(check_saturation("pt01", sample, {"Viability": 1}, 0.05)) == []
 
 
 def test_the_brightest_event_of_a_dim_channel_is_not_saturation():
@@ -121,13 +145,22 @@ def test_a_refused_gate_is_an_error_with_its_reason():
 
 
 @pytest.mark.parametrize(
-    ("count", "check"), [(12, "not_detected"), (13, "not_quantified"), (21, "not_quantified"), (22, "few_events")]
+    ("count", "check", "severity"),
+    [
+        (12, "not_detected", "error"),
+        (13, "not_quantified", "error"),
+        (21, "not_quantified", "error"),
+        (22, "few_events", "warning"),
+        (499, "few_events", "warning"),
+    ],
 )
-def test_event_counts_meet_the_limits_of_detection_and_quantification(count, check):
-    """13 and 22 events: the limits of a validated CAR assay, each boundary on its right side."""
+def test_event_counts_meet_the_limits_of_detection_and_quantification(count, check, severity):
+    """13 and 22 events: the limits of a validated CAR assay, each boundary on its right side; no fraction, an error."""
     rows = [{"parent_count": count, "subset": "naive"}]
 
-    assert checks(check_counts("pt01", rows, CountLimits())) == [check]
+    (finding,) = check_counts("pt01", rows, CountLimits())
+
+    assert (finding.check, finding.severity) == (check, severity)
 
 
 def test_enough_events_are_not_mentioned():
@@ -152,6 +185,13 @@ def test_the_one_matrix_that_differs_in_its_batch_is_found():
     )
 
 
+def test_a_matrix_that_differs_in_its_third_decimal_differs():
+    """Whoever touched it by hand touched more than a digit; one of the two is not that of the day."""
+    matrices = {name: ("B1", matrix(0.1)) for name in "abc"} | {"odd": ("B1", matrix(0.101))}
+
+    assert [finding.sample_id for finding in check_spillover(matrices)] == ["odd"]
+
+
 def test_batches_may_have_different_matrices():
     """Each day has its own compensation."""
     assert checks(check_spillover({"a": ("B1", matrix(0.1)), "b": ("B1", matrix(0.1)), "c": ("B2", matrix(0.2))})) == []
@@ -168,6 +208,17 @@ def test_a_batch_half_as_bright_is_found_for_all_its_samples():
 
     assert {f.sample_id for f in found if "B1" in f.message} == {"s0", "s1", "s2"}
     assert "CD62L+ cells of batch B1 are 0.5 times as bright" in found[0].message
+
+
+@pytest.mark.parametrize(("fold", "found"), [(1.5, []), (1.7, ["batch_shift"] * 2), (1 / 1.7, ["batch_shift"] * 2)])
+def test_a_shift_of_more_than_a_fifth_of_a_decade_counts(fold, found):
+    """Brighter or dimmer by a factor of 1.6, as 10 ** 0.2 is; with two batches, which is the odd one cannot be told."""
+    rows = [
+        {"sample_id": batch, "batch": batch, "marker": "CD62L", "positive_median": median}
+        for batch, median in (("B1", 5000), ("B2", 5000 * fold))
+    ]
+
+    assert checks(check_drift(rows, ("CD62L",))) == found
 
 
 def test_what_the_reader_found_is_repeated():
