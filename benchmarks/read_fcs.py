@@ -244,7 +244,7 @@ def measure(reader: Reader, file: File, *, compared: bool) -> dict[str, Any]:
 
 
 def claim_memory(file: File) -> None:
-    """Use as much memory as a wasteful reader will, and give it back: the host of a virtual machine may have to find it.
+    """Use as much memory as a wasteful reader will, and give it back: a virtual machine may have to get it first.
 
     Without this, the first reader after thrifty ones takes three times as long.
     """
