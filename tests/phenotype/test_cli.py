@@ -417,6 +417,29 @@ def test_check_says_what_a_run_would_leave_out(study, change):
     assert "batch B1: no untransduced control for CAR; CAR+ T falls to the next step" in result.stdout
 
 
+def test_check_does_not_pass_a_product_without_a_clinical_row(study, change):
+    """Its patient would be in no comparison, and a script that looks at the status should stop here."""
+    change(study.parent / "clinical.csv", "P2,2021-01-02,0,,\n", "")
+
+    result = call("check", study)
+
+    assert result.exit_code == 1
+    assert "products without a clinical row:\n  P2\n" in result.stdout
+
+
+@pytest.mark.parametrize(("files", "status"), [(["P1", "bad"], 1), (["bad"], 2)])
+def test_gate_says_by_its_status_that_a_file_could_not_be_gated(study, files, status):
+    """A script that gates a folder must not take a file that is not there for one without cells."""
+    folder = study.parent
+    (folder / "fcs" / "bad.fcs").write_bytes(b"")
+    paths = [folder / "fcs" / f"{name}.fcs" for name in files]
+
+    result = call("gate", *paths, "--template", folder / "gating.csv", "--csv")
+
+    assert result.exit_code == status
+    assert "bad.fcs: empty file" in result.stderr
+
+
 def test_gate_counts_single_files(study):
     """A quick look at one file, without a study."""
     folder = study.parent
