@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-__all__ = ["Density", "Valley", "deepest_valley", "estimate_density"]
+__all__ = ["Density", "Valley", "deepest_valley", "estimate_density", "peaks", "resample_valley"]
 
 BINS = 1024
 _TAIL = 0.0005
@@ -78,6 +78,45 @@ def deepest_valley(density: Density, *, max_depth: float = 0.8, min_share: float
     valleys = [valley for valley in _minima(density) if valley.depth <= max_depth]
     valleys = [valley for valley in valleys if min_share <= valley.share_above <= 1 - min_share]
     return max(valleys, key=lambda valley: valley.prominence, default=None)
+
+
+def peaks(density: Density, *, min_height: float = 0.05) -> list[float]:
+    """Return where the density has its peaks, the highest first; those below ``min_height`` of it are ripples."""
+    heights = density.heights
+    tops = [(first + last) // 2 for first, last in _floors(-np.r_[0.0, heights, 0.0])]
+    found = sorted(((float(heights[i - 1]), -float(density.grid[i - 1])) for i in tops), reverse=True)
+    return [-place for height, place in found if height >= min_height * heights.max()]
+
+
+def resample_valley(
+    density: Density, valley: Valley, *, max_depth: float = 0.8, replicates: int = 100
+) -> tuple[float, float]:
+    """Return how far a valley moves, and how often it is there, when the events are drawn anew.
+
+    The bins are counted anew as Poisson numbers, smoothed alike, and the lowest place between the two peaks is
+    found. Bins are joined first as long as two still fit into a bandwidth.
+
+    Returns
+    -------
+    tuple of float
+        Standard deviation of the valley's place, display scale, and the share of resamples in which it is at
+        most ``max_depth`` deep. The same counts give the same numbers: the generator has a fixed seed.
+    """
+    step = float(density.grid[1] - density.grid[0])
+    join = next(k for k in (8, 4, 2, 1) if k == 1 or density.bandwidth >= 2 * k * step)
+    counts = density.counts.reshape(-1, join).sum(axis=1)
+    drawn = np.random.default_rng(0).poisson(counts, size=(replicates, len(counts))).astype(np.float64)
+    sigma = max(density.bandwidth / (step * join), 1.0)
+    heights = gaussian_filter1d(drawn, sigma, mode="constant", truncate=4.0)
+    place = [int((x - density.grid[0]) / (step * join)) for x in (valley.left_peak, valley.right_peak)]
+    between = heights[:, place[0] : place[1] + 1]
+    lowest = place[0] + np.argmin(between, axis=1)
+    middle = int((valley.position - density.grid[0]) / (step * join))
+    lower = np.minimum(heights[:, : middle + 1].max(axis=1), heights[:, middle:].max(axis=1))
+    depth = between.min(axis=1) / np.maximum(lower, 1e-300)
+    there = depth <= max_depth
+    spread = float(np.std(lowest[there])) * step * join if there.any() else float("nan")
+    return float(np.hypot(spread, step * join / np.sqrt(12))), float(there.mean())
 
 
 def _silverman(values: NDArray[np.float64]) -> float:

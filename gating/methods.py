@@ -5,7 +5,7 @@ template uses. Its keyword-only parameters are the arguments a template may give
 column that is not one of these names is a chain of threshold steps, placed by :func:`cut`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,10 @@ class Frame:
     """$PnN of the row's channels."""
     events: NDArray[np.float64]
     """(n, d), linear, n events of the parent."""
-    threshold: Callable[[int, Chain, str, Transform | None], Threshold]
-    """Fit axis ``i`` by a chain on a population (the parent if ``""``), on a scale (fitted if None)."""
-    scale: Callable[[int, str], Transform]
-    """The display scale of axis ``i``, as fitted on a population."""
+    threshold: Callable[[int, Chain, Transform | None], Threshold]
+    """Fit axis ``i`` by a chain on the population that the row names, on a scale (fitted if None)."""
+    scale: Callable[[int], Transform]
+    """The display scale of axis ``i``, as fitted on the parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Fit:
 
     gate: Gate | None
     thresholds: tuple[Threshold, ...]
+    move: Callable[[Sequence[float]], Gate] | None = None
+    """The same gate with other values of its thresholds, linear; None where it rests on none that could move."""
 
     @property
     def status(self) -> str:
@@ -67,7 +69,7 @@ def fixed_range(
     frame: Frame, *, minimum: float = -np.inf, maximum: float = np.inf, transform: Transform | None = None
 ) -> Fit:
     """Keep ``minimum <= x < maximum``, linear scale; either may be left open."""
-    scale = transform or frame.scale(0, "")
+    scale = transform or frame.scale(0)
     return _by_hand(frame, RangeGate(frame.channels, minimum, maximum, transforms=(scale,)))
 
 
@@ -117,7 +119,6 @@ def fit_quadrant(
     frame: Frame,
     *,
     quadrant: str,
-    on: str = "",
     x: Chain = CHAIN,
     y: Chain = CHAIN,
     transform: Transform | None = None,
@@ -125,14 +126,17 @@ def fit_quadrant(
     """Keep one of the four quadrants, which together partition the parent.
 
     ``quadrant`` gives the sign on each channel, ``+-`` for positive on the first and negative on the
-    second. Both thresholds are fitted on the population ``on``, so that quadrants of its children share them.
+    second. The four quadrants of a pair share the thresholds of the population they are fitted on.
     """
-    thresholds = (frame.threshold(0, x, on, transform), frame.threshold(1, y, on, transform))
+    thresholds = (frame.threshold(0, x, transform), frame.threshold(1, y, transform))
     if any(threshold.refused for threshold in thresholds):
         return Fit(None, thresholds)
-    scales = (transform or frame.scale(0, on), transform or frame.scale(1, on))
-    values = (thresholds[0].value, thresholds[1].value)
-    return Fit(QuadrantGate(frame.channels, values, quadrant, transforms=scales), thresholds)
+    scales = tuple(threshold.scale for threshold in thresholds)
+
+    def move(values: Sequence[float]) -> Gate:
+        return QuadrantGate(frame.channels, tuple(values), quadrant, transforms=scales)
+
+    return _placed(thresholds, move)
 
 
 def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95) -> Fit:
@@ -171,14 +175,17 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
     return Fit(gate, (threshold,))
 
 
-def cut(frame: Frame, *, chain: Chain, side: str = "above", on: str = "", transform: Transform | None = None) -> Fit:
+def cut(frame: Frame, *, chain: Chain, side: str = "above", transform: Transform | None = None) -> Fit:
     """Keep what is above (or below) the threshold that a chain of steps places."""
-    threshold = frame.threshold(0, chain, on, transform)
+    threshold = frame.threshold(0, chain, transform)
     if threshold.refused:
         return Fit(None, (threshold,))
-    low, high = (threshold.value, np.inf) if side == "above" else (-np.inf, threshold.value)
-    scale = transform or frame.scale(0, on)
-    return Fit(RangeGate(frame.channels, low, high, transforms=(scale,)), (threshold,))
+
+    def move(values: Sequence[float]) -> Gate:
+        low, high = (values[0], np.inf) if side == "above" else (-np.inf, values[0])
+        return RangeGate(frame.channels, low, high, transforms=(threshold.scale,))
+
+    return _placed((threshold,), move)
 
 
 METHODS: dict[str, Callable[..., Fit]] = {
@@ -222,8 +229,13 @@ def _by_hand(frame: Frame, gate: Gate) -> Fit:
     return Fit(gate, (Threshold(np.nan, "template", "sure", len(frame.events)),))
 
 
+def _placed(thresholds: tuple[Threshold, ...], move: Callable[[Sequence[float]], Gate]) -> Fit:
+    """Return the gate at its thresholds, with how it would be made at others."""
+    return Fit(move([threshold.value for threshold in thresholds]), thresholds, move)
+
+
 def _scales(frame: Frame, x: Transform | None, y: Transform | None) -> tuple[Transform, Transform]:
-    return x or frame.scale(0, ""), y or frame.scale(1, "")
+    return x or frame.scale(0), y or frame.scale(1)
 
 
 def _declared(x: Transform | None, y: Transform | None) -> tuple[Transform, Transform]:

@@ -1,6 +1,6 @@
 """From a sample and a template to populations: each event's membership, each gate as it was applied."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -12,7 +12,7 @@ from gating.gates import BooleanGate, Gate
 from gating.methods import Chain, Fit, Frame
 from gating.sample import NO_ALIASES, Sample
 from gating.template import ROOT, GatingTemplate, Row
-from gating.thresholds import ControlValues, Evidence, Threshold, fit_threshold
+from gating.thresholds import ControlValues, Evidence, Threshold, fit_first
 from gating.transforms import Linear, Transform, estimate_logicle
 
 __all__ = ["Controls", "GatedSample", "Population", "control_values", "gate_sample", "needed_controls"]
@@ -35,7 +35,9 @@ class Population:
     thresholds: tuple[Threshold, ...] = ()
     """What the gate rests on, an entry per channel."""
     flags: tuple[str, ...] = ()
-    """``weak_gate``, ``refused``, ``parent_refused``."""
+    """``weak_gate``, ``refused``, ``parent_refused``, ``lineage_refused``."""
+    move: Callable[[Sequence[float]], Gate] | None = None
+    """The gate at other values of its thresholds, linear; None for a gate that rests on none."""
 
     @property
     def count(self) -> int | None:
@@ -102,8 +104,7 @@ def gate_sample(
     populations = {ROOT: Population(ROOT, "", None, everything)}
     fitter = _Fitter(sample, columns, populations, controls)
     for row in template.rows:
-        absent = row.optional and any(marker not in columns for marker in row.channels)
-        if not absent and all(need in populations for need in row.needs):
+        if fitter.applies(row):
             populations[row.population] = _populate(row, fitter)
     return GatedSample(sample, MappingProxyType(populations), template, MappingProxyType(columns))
 
@@ -135,7 +136,7 @@ def control_values(
     """
     if not stained:
         population = _by_scatter(control, template, population, aliases)
-    gated = gate_sample(control, template.lineage([population]), aliases=aliases)
+    gated = gate_sample(control, template.above([population]), aliases=aliases)
     members = gated.populations[population].members
     column = control.events[:, control.index(marker, aliases)]
     return ControlValues(control.name, column[:0] if members is None else column[members])
@@ -146,7 +147,7 @@ def _by_scatter(
 ) -> str:
     """Return the nearest population at or above this one that rests on scatter alone."""
     while population != ROOT:
-        markers = {marker for row in template.lineage([population]).rows for marker in row.channels}
+        markers = {marker for row in template.above([population]).rows for marker in row.channels}
         kinds = {control.channels[control.index(marker, aliases)].kind for marker in markers}
         if "fluorescence" not in kinds:
             break
@@ -177,18 +178,34 @@ def _columns(sample: Sample, template: GatingTemplate, aliases: Mapping[str, tup
 def _populate(row: Row, fitter: "_Fitter") -> Population:
     """Make the population of one row from the populations above it."""
     parent = fitter.populations[row.parent]
-    above = [fitter.populations[need].members for need in row.needs]
-    if parent.members is None or any(members is None for members in above):
-        return Population(row.population, row.parent, None, None, flags=("parent_refused",))
     if row.boolean is not None:
-        operands = [fitter.members(name) for name in row.boolean.operands]
-        return Population(row.population, row.parent, row.boolean, parent.members & row.boolean.combine(operands))
+        return _combine(row, row.boolean, parent, fitter)
+    if parent.members is None or (row.on and not fitter.fitted_on(row)):
+        return Population(row.population, row.parent, None, None, flags=("parent_refused",))
     fit = fitter.fit(row)
     if fit.gate is None:
         return Population(row.population, row.parent, None, None, fit.thresholds, ("refused",))
     inside = fit.gate.contains(fitter.sample.events[:, [fitter.index[name] for name in fit.gate.channels]])
     flags = ("weak_gate",) if fit.status == "weak" else ()
-    return Population(row.population, row.parent, fit.gate, parent.members & inside, fit.thresholds, flags)
+    return Population(row.population, row.parent, fit.gate, parent.members & inside, fit.thresholds, flags, fit.move)
+
+
+def _combine(row: Row, gate: BooleanGate, parent: Population, fitter: "_Fitter") -> Population:
+    """Combine populations; of a row that divides by lineage, those that the sample lacks count as empty."""
+    operands = [fitter.populations[name] for name in gate.operands if name in fitter.populations]
+    flags: tuple[str, ...] = ()
+    if row.lineage and any(operand.members is None for operand in operands):
+        operands, flags = [], ("weak_gate", "lineage_refused")
+    if parent.members is None or any(operand.members is None for operand in operands):
+        return Population(row.population, row.parent, None, None, flags=("parent_refused",))
+    if not operands:
+        return Population(row.population, row.parent, BooleanGate("and", (row.parent,)), parent.members, flags=flags)
+    found = BooleanGate(gate.operation, tuple(operand.name for operand in operands))
+    inside = found.combine([operand.members for operand in operands if operand.members is not None])
+    weak = gate.operation == "or" and any("weak_gate" in operand.flags for operand in operands)
+    return Population(
+        row.population, row.parent, found, parent.members & inside, flags=("weak_gate",) if row.merged and weak else ()
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -201,6 +218,25 @@ class _Fitter:
     controls: Controls
     thresholds: dict[tuple[object, ...], Threshold] = field(default_factory=dict)
     scales: dict[tuple[str, str], Transform] = field(default_factory=dict)
+
+    def applies(self, row: Row) -> bool:
+        """Tell whether the sample has what a row needs: channels of an optional one, and the populations above."""
+        if row.optional and any(marker not in self.columns for marker in row.channels):
+            return False
+        operands = row.boolean.operands if row.boolean else ()
+        present = [name in self.populations for name in operands]
+        if row.merged:
+            return row.parent in self.populations and any(present)
+        if row.lineage:
+            usable = all(present) and all(self.populations[name].members is not None for name in operands)
+            return row.parent in self.populations and (usable or row.lineage == "rest")
+        on = any(name in self.populations for name in row.on) or not row.on
+        return row.parent in self.populations and all(present) and on
+
+    def fitted_on(self, row: Row) -> tuple[str, ...]:
+        """Return the populations a row's thresholds may be fitted on, in order: those that were not refused."""
+        wanted = row.on or (row.parent,)
+        return tuple(name for name in wanted if name in self.populations and self.populations[name].members is not None)
 
     @property
     def index(self) -> dict[str, int]:
@@ -218,24 +254,32 @@ class _Fitter:
         names = tuple(self.sample.channels[i].name for i in columns)
         events = self.sample.events[self.members(row.parent)][:, columns]
 
-        def threshold(axis: int, chain: Chain, on: str, transform: Transform | None) -> Threshold:
-            return self.threshold(row.channels[axis], chain, on or row.parent, transform)
+        def threshold(axis: int, chain: Chain, transform: Transform | None) -> Threshold:
+            return self.threshold(row.channels[axis], chain, self.fitted_on(row), transform)
 
-        def scale(axis: int, on: str) -> Transform:
-            return self.scale(row.channels[axis], on or row.parent)
+        def scale(axis: int) -> Transform:
+            return self.scale(row.channels[axis], row.parent)
 
         if row.fit is None:
             return Fit(None, ())
-        return row.fit(Frame(names, events, threshold, scale))
+        fit = row.fit(Frame(names, events, threshold, scale))
+        known = [
+            t if t.marker else replace(t, marker=marker, on=row.parent)
+            for t, marker in zip(fit.thresholds, row.channels, strict=False)
+        ]
+        return replace(fit, thresholds=tuple(known))
 
-    def threshold(self, marker: str, chain: Chain, on: str, transform: Transform | None) -> Threshold:
-        """Fit one channel's threshold on a population."""
+    def threshold(self, marker: str, chain: Chain, on: tuple[str, ...], transform: Transform | None) -> Threshold:
+        """Fit one channel's threshold on the first population that it can be fitted on."""
         key = (marker, tuple(step.text for step in chain), on, transform)
         if key not in self.thresholds:
-            found = {role: v for (role, where, name), v in self.controls.items() if (where, name) == (on, marker)}
-            scale = transform or self.scale(marker, on)
-            self.thresholds[key] = fit_threshold(chain, Evidence(marker, self.values(marker, on), scale, found))
+            self.thresholds[key] = fit_first(chain, [self.evidence(marker, name, transform) for name in on])
         return self.thresholds[key]
+
+    def evidence(self, marker: str, on: str, transform: Transform | None) -> Evidence:
+        """Return what a step may look at on one population."""
+        tubes = {role: tube for (role, where, name), tube in self.controls.items() if (where, name) == (on, marker)}
+        return Evidence(marker, self.values(marker, on), transform or self.scale(marker, on), tubes, on)
 
     def scale(self, marker: str, on: str) -> Transform:
         """Fit the display scale of a channel: linear for scatter and time, logicle for fluorescence."""

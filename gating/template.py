@@ -11,7 +11,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from gating.errors import TemplateError, missing
 from gating.gates import BooleanGate
 from gating.methods import BOOLEANS, CHAIN_OPTIONS, DIMENSIONS, METHODS, Fit, Frame, check_arguments, cut
-from gating.options import OptionError, bind_options, split_options
+from gating.options import OptionError, bind_options, split_options, split_outside
 from gating.thresholds import STEPS, Step, parse_chain
 
 __all__ = ["ROOT", "GatingTemplate", "Row", "parse_template", "read_template"]
@@ -44,14 +44,20 @@ class Row:
     boolean: BooleanGate | None = None
     controls: tuple[tuple[str, str, str], ...] = ()
     """Controls it may look at: role, population the threshold is fitted on, marker."""
-    on: str = ""
-    """The population its thresholds are fitted on."""
+    by: tuple[str, ...] = ()
+    """Two lineages whose events have thresholds of their own; empty once the row is divided."""
+    on: tuple[str, ...] = ()
+    """The populations its thresholds are fitted on: the first that can be; none for the parent."""
+    lineage: str = ""
+    """``part`` or ``rest`` for the populations that ``by=`` divides a parent into: one lineage, and all else."""
+    merged: bool = False
+    """Whether it joins again what ``by=`` has divided."""
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Populations that must come before this one."""
         operands = self.boolean.operands if self.boolean else ()
-        return tuple(dict.fromkeys(filter(None, (self.parent, self.on, *operands))))
+        return tuple(dict.fromkeys((self.parent, *self.on, *operands)))
 
     @property
     def signs(self) -> dict[str, str]:
@@ -85,7 +91,7 @@ class GatingTemplate:
         """Names of all populations, root excluded."""
         return tuple(row.population for row in self.rows)
 
-    def lineage(self, populations: Iterable[str]) -> "GatingTemplate":
+    def above(self, populations: Iterable[str]) -> "GatingTemplate":
         """Return the part of the template that the given populations rest on, themselves included."""
         wanted, waiting = set(), [name for name in populations if name != ROOT]
         while waiting:
@@ -148,13 +154,14 @@ def parse_template(text: str, name: str = "template") -> GatingTemplate:
         if any(cell.strip() for cell in line)
     ]
     faults = _structure_faults(cells)
-    rows = []
+    written: list[tuple[int, Row]] = []
     for number, cell in cells:
         try:
-            rows.append(_parse_row(cell))
+            written.append((number, _parse_row(cell)))
         except OptionError as error:
             faults.append((number, str(error)))
-    faults += _reference_faults(cells, rows)
+    faults += _reference_faults(written, cells)
+    rows = _divided([row for _, row in written])
     if faults:
         raise TemplateError(name, [f"row {number}: {fault}" for number, fault in sorted(faults, key=lambda f: f[0])])
     if not rows:
@@ -212,51 +219,55 @@ def _parse_row(cell: dict[str, str]) -> Row:
     channels = tuple(part.strip() for part in cell.get("channels", "").split("|") if part.strip())
     options = split_options(cell.get("arguments", ""))
     optional = options.pop("optional", "no").casefold() in {"yes", "true"}
-    make = partial(
-        Row, cell["population"], cell.get("parent", ""), channels, method, cell.get("arguments", ""), optional
-    )
+    row = Row(cell["population"], cell.get("parent", ""), channels, method, cell.get("arguments", ""), optional)
     if method in BOOLEANS:
-        return _boolean_row(make, method, channels, options)
+        return _boolean_row(row, options)
     function = METHODS.get(method)
+    if method == "quadrant" or function is None:
+        row = _fitted_on(row, options)
     if function is None:
-        return _chain_row(make, method, cell.get("parent", ""), channels, options)
+        return _chain_row(row, options)
     arguments = bind_options(function, options, CHAIN_OPTIONS)
     check_arguments(arguments)
     _check_dimensions(method, channels)
-    on = arguments.get("on", "")
     defaults = function.__kwdefaults__ or {}
     chains = [arguments.get(axis, defaults.get(axis, ())) for axis in ("x", "y")] if method == "quadrant" else []
-    controls = _controls(chains, on or cell.get("parent", ""), channels)
-    return make(fit=partial(function, **arguments), controls=controls, on=on)
+    return _with_controls(replace(row, fit=partial(function, **arguments)), chains)
 
 
-def _boolean_row(make: Callable[..., Row], method: str, channels: tuple[str, ...], options: dict[str, str]) -> Row:
-    if channels:
-        raise OptionError(f"method {method!r} takes populations, not channels: leave the cell empty, say of=...")
+def _fitted_on(row: Row, options: dict[str, str]) -> Row:
+    """Take ``on=`` and ``by=`` from the options: which events a threshold is fitted on."""
+    on = tuple(split_outside(options.pop("on", ""), ">"))
+    by = tuple(part.strip() for part in options.pop("by", "").split("|") if part.strip())
+    if by and len(by) != 2:
+        raise OptionError(f"by={'|'.join(by)}: name two populations, of which the second's thresholds cut all the rest")
+    return replace(row, on=on, by=by)
+
+
+def _boolean_row(row: Row, options: dict[str, str]) -> Row:
+    if row.channels:
+        raise OptionError(f"method {row.method!r} takes populations, not channels: leave the cell empty, say of=...")
     unknown = [key for key in options if key != "of"]
     if unknown:
-        raise OptionError(missing("argument", unknown[0], ["of"], method))
+        raise OptionError(missing("argument", unknown[0], ["of"], row.method))
     operands = tuple(part.strip() for part in options.get("of", "").split("|") if part.strip())
-    if not operands or (method == "not" and len(operands) != 1):
-        raise OptionError(f"method {method!r} needs of=POPULATION{'' if method == 'not' else '|POPULATION'}")
-    return make(boolean=BooleanGate(method, operands))
+    if not operands or (row.method == "not" and len(operands) != 1):
+        raise OptionError(f"method {row.method!r} needs of=POPULATION{'' if row.method == 'not' else '|POPULATION'}")
+    return replace(row, boolean=BooleanGate(row.method, operands))
 
 
-def _chain_row(
-    make: Callable[..., Row], method: str, parent: str, channels: tuple[str, ...], options: dict[str, str]
-) -> Row:
-    first = method.partition("(")[0].partition(">")[0].strip()
+def _chain_row(row: Row, options: dict[str, str]) -> Row:
+    first = row.method.partition("(")[0].partition(">")[0].strip()
     if first not in STEPS:
         known = [*METHODS, *BOOLEANS, *STEPS]
         raise OptionError(missing("method", first, known, "").removeprefix(": "))
     if "chain" in options:
         raise OptionError("the chain of steps goes into the method column, not into arguments")
-    chain = parse_chain(method)
-    arguments: dict[str, Any] = bind_options(cut, {"chain": method, **options}, CHAIN_OPTIONS)
+    chain = parse_chain(row.method)
+    arguments: dict[str, Any] = bind_options(cut, {"chain": row.method, **options}, CHAIN_OPTIONS)
     check_arguments(arguments)
-    _check_dimensions(method, channels)
-    on = arguments.get("on", "")
-    return make(fit=partial(cut, **arguments), controls=_controls([chain], on or parent, channels), on=on)
+    _check_dimensions(row.method, row.channels)
+    return _with_controls(replace(row, fit=partial(cut, **arguments)), [chain])
 
 
 def _check_dimensions(method: str, channels: tuple[str, ...]) -> None:
@@ -269,22 +280,68 @@ def _check_dimensions(method: str, channels: tuple[str, ...]) -> None:
         )
 
 
-def _controls(chains: list[tuple[Step, ...]], on: str, channels: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
-    return tuple(
-        (step.role, on, marker) for chain, marker in zip(chains, channels, strict=False) for step in chain if step.role
+def _with_controls(row: Row, chains: list[tuple[Step, ...]]) -> Row:
+    """Note which controls a row may look at, in each population it may be fitted on."""
+    populations = dict.fromkeys((*row.by, *row.on) or (row.parent,))
+    controls = tuple(
+        (step.role, population, marker)
+        for chain, marker in zip(chains, row.channels, strict=False)
+        for step in chain
+        if step.role
+        for population in populations
     )
+    return replace(row, controls=controls)
 
 
-def _reference_faults(cells: Cells, rows: list[Row]) -> Faults:
+def _divided(rows: list[Row]) -> list[Row]:
+    """Replace each row that goes ``by=`` two lineages by one row for each, and one that joins them again."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        for each in _by_lineage(row) if row.by else [row]:
+            found.setdefault(each.population, each)
+    return list(found.values())
+
+
+def _by_lineage(row: Row) -> list[Row]:
+    """Divide the parent into the first lineage and all else, which the second lineage's thresholds cut.
+
+    Examples
+    --------
+    >>> template = parse_template('''population,parent,channels,method,arguments
+    ... CD4,root,CD4,valley,
+    ... CD8,root,CD8,valley,
+    ... naive,root,CCR7|CD45RA,quadrant,quadrant=++; by=CD4|CD8
+    ... ''')
+    >>> template.populations
+    ('CD4', 'CD8', 'root (CD4)', 'root (not CD4)', 'naive (CD4)', 'naive (not CD4)', 'naive')
+    """
+    first = row.by[0]
+    whole = row.on or (row.parent,)
+    names = (first, f"not {first}")
+    halves = [
+        Row(f"{row.parent} ({names[0]})", row.parent, (), "and", f"of={first}", boolean=BooleanGate("and", (first,))),
+        Row(f"{row.parent} ({names[1]})", row.parent, (), "not", f"of={first}", boolean=BooleanGate("not", (first,))),
+    ]
+    halves = [replace(half, lineage=kind) for half, kind in zip(halves, ("part", "rest"), strict=True)]
+    parts = [
+        replace(row, population=f"{row.population} ({name})", parent=half.population, on=(on, *whole), by=())
+        for name, half, on in zip(names, halves, row.by, strict=True)
+    ]
+    joined = BooleanGate("or", tuple(part.population for part in parts))
+    return [*halves, *parts, replace(row, fit=None, boolean=joined, merged=True, by=(), on=(), controls=())]
+
+
+def _reference_faults(written: list[tuple[int, Row]], cells: Cells) -> Faults:
     """List rows that rest on a population which is not above them."""
     numbers = {cell["population"]: number for number, cell in cells}
     faults: Faults = []
-    for row in rows:
-        number = numbers[row.population]
+    for number, row in written:
         above = [ROOT, *(name for name, other in numbers.items() if other < number)]
         operands = row.boolean.operands if row.boolean else ()
-        for name in filter(None, (row.on, *operands)):
-            if name not in above:
-                key = "on" if name == row.on else "of"
-                faults.append((number, missing("population above", name, above, f"{key}={name}")))
+        for key, names in (("on", row.on), ("by", row.by), ("of", operands)):
+            faults += [
+                (number, missing("population above", name, above, f"{key}={name}"))
+                for name in names
+                if name not in above
+            ]
     return faults

@@ -5,7 +5,7 @@ or says why it cannot; the next one is tried, and what failed before is kept as 
 When none can, the threshold is *refused*: a population without a number, never a guess.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from gating.density import Valley, deepest_valley, estimate_density
+from gating.density import Density, Valley, deepest_valley, estimate_density, peaks, resample_valley
 from gating.errors import ThresholdError, missing
 from gating.options import OptionError, bind_options, split_options, split_outside
-from gating.transforms import Transform
+from gating.transforms import Linear, Transform, decade
 
-__all__ = ["STEPS", "ControlValues", "Evidence", "Step", "Threshold", "fit_threshold", "parse_chain"]
+__all__ = ["STEPS", "ControlValues", "Evidence", "Step", "Threshold", "fit_first", "fit_threshold", "parse_chain"]
 
 CONTROL_ROLES = ("untransduced", "fmo", "unstained")
 
@@ -44,6 +44,8 @@ class Evidence:
     """The display scale densities are estimated on."""
     controls: Mapping[str, ControlValues] = field(default_factory=dict)
     """By role: the sample's controls for this marker."""
+    on: str = ""
+    """The population."""
 
     @property
     def displayed(self) -> NDArray[np.float64]:
@@ -67,11 +69,37 @@ class Threshold:
     """Density at a valley over that at its lower peak: 0 clean, 1 none. NaN for other steps."""
     note: str = ""
     """Why it is weak or refused, and which steps before it could not decide."""
+    origin: str = ""
+    """What it rests on: ``data``, ``control`` or ``person``; empty when refused."""
+    spread: float = 0.0
+    """Standard deviation of the cut on the display scale, from resampled events; 0 for a person's choice."""
+    scale: Transform = field(default_factory=Linear)
+    """The display scale it was placed on."""
+    marker: str = ""
+    """The channel it cuts, as the template names it."""
+    on: str = ""
+    """The population it was fitted on."""
 
     @property
     def refused(self) -> bool:
         """Whether there is no threshold."""
         return self.status == "refused"
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the cut, linear scale; NaN when refused."""
+        return self.moved(-Z95 * self.spread), self.moved(Z95 * self.spread)
+
+    def moved(self, distance: float) -> float:
+        """Return the cut moved by a distance on its display scale, linear."""
+        if not distance or self.refused:
+            return self.value
+        place = self.scale(np.array([self.value])) + distance
+        return float(self.scale.inverse(place)[0])
+
+
+Z95 = 1.959963984540054
+"""Standard normal quantile of 97.5 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +116,34 @@ def valley(evidence: Evidence, *, smoothing: float = 1.5, max_depth: float = 0.8
     """Cut at the most prominent valley of the density.
 
     Below 1,000 events a valley is there or not by chance, and moves by several percentage points
-    between resamples of one file; deeper than 0.8 of the lower peak it is a ripple.
+    between resamples of one file; deeper than 0.8 of the lower peak it is a ripple. The cut's spread is
+    that of the valley in 100 resamples of the events; one that fewer than half of them have is refused.
     """
     _enough(evidence, min_events)
-    found = _valley(evidence, smoothing, max_depth)
-    status = "sure" if found.depth <= 0.5 else "weak"
-    note = "" if status == "sure" else f"shallow valley (depth {found.depth:.2f})"
-    return _threshold(evidence, found.position, "valley", status, note, found.depth)
+    density, found = _valley(evidence, smoothing, max_depth)
+    spread, share = resample_valley(density, found, max_depth=max_depth)
+    if share < 0.5:
+        raise ThresholdError(f"a valley of depth {found.depth:.2f} that only {share:.0%} of resamples have")
+    reasons = [f"shallow valley (depth {found.depth:.2f})"] if found.depth > SHALLOW else []
+    reasons += [f"{share:.0%} of resamples have the valley"] if share < SURE_SHARE else []
+    status = "weak" if reasons else "sure"
+    return _threshold(evidence, found.position, "valley", status, "; ".join(reasons), found.depth, spread)
 
 
-def control(evidence: Evidence, *, role: str, quantile: float = 0.995, min_events: int = 200) -> Threshold:
+SHALLOW = 0.5
+"""Depth above which a valley is weak: the two sides overlap by as much as either stands out."""
+SURE_SHARE = 0.95
+"""Share of resamples that must have a valley for it to be sure: the usual level of confidence."""
+
+
+def control(
+    evidence: Evidence, *, role: str, quantile: float = 0.995, min_events: int = 200, shift: bool = False
+) -> Threshold:
     """Cut at a quantile of a control tube within the same parent gate.
 
-    With fewer than 1 / (1 - quantile) control events, the quantile is the largest event.
+    With fewer than 1 / (1 - quantile) control events, the quantile is the largest event. Its spread is that of
+    the order statistics around it, which needs no assumption on the shape. ``shift=yes`` moves the cut by the
+    distance from the control's peak to the sample's nearest peak: for a negative that the other stains lift.
     """
     if role not in evidence.controls:
         raise ThresholdError(f"no {role} control for {evidence.marker}")
@@ -108,9 +151,16 @@ def control(evidence: Evidence, *, role: str, quantile: float = 0.995, min_event
     least = max(min_events, int(np.ceil(1 / (1 - quantile))))
     if len(tube.values) < least:
         raise ThresholdError(f"{tube.source} has {len(tube.values)} events in the parent gate, needs {least}")
-    cut = float(np.quantile(tube.values, quantile))
+    shown = np.sort(evidence.scale(tube.values))
     source = f"{quantile:g} quantile of {tube.source}"
-    return Threshold(cut, source, "sure", len(tube.values))
+    found = _threshold(evidence, np.nan, source, "sure", spread=_quantile_spread(shown, quantile))
+    found = replace(found, value=float(np.quantile(tube.values, quantile)), n=len(tube.values), origin="control")
+    if not shift:
+        return found
+    _enough(evidence, min_events)
+    distance = _negative_shift(shown, evidence.displayed)
+    note = f"moved by {distance / decade(evidence.scale):+.2f} decades, to the sample's negative peak"
+    return replace(found, value=found.moved(distance), note=note)
 
 
 def otsu(evidence: Evidence, *, min_events: int = 200) -> Threshold:
@@ -153,7 +203,12 @@ def mixture(evidence: Evidence, *, min_events: int = 500, max_overlap: float = 0
 
 def at(evidence: Evidence, *, value: float) -> Threshold:
     """Cut at a stated value on the linear scale: a person's choice."""
-    return Threshold(value, "template", "sure", len(evidence.values))
+    return replace(_threshold(evidence, np.nan, "template", "sure"), value=value, origin="person")
+
+
+def refuse(evidence: Evidence) -> Threshold:
+    """Place no cut: the last step of a chain that says so in the template."""
+    raise ThresholdError(f"the template stops here for {evidence.marker}")
 
 
 STEPS: dict[str, Callable[..., Threshold]] = {
@@ -162,6 +217,7 @@ STEPS: dict[str, Callable[..., Threshold]] = {
     "otsu": otsu,
     "mixture": mixture,
     "at": at,
+    "refuse": refuse,
 }
 _POSITIONAL = {"control": "role", "at": "value"}
 
@@ -198,7 +254,37 @@ def fit_threshold(chain: tuple[Step, ...], evidence: Evidence) -> Threshold:
             note = "; ".join(filter(None, [*reasons, threshold.note]))
             return replace(threshold, status="weak", note=f"{note}; placed by {step.text}")
         return threshold
-    return Threshold(float("nan"), "none", "refused", len(evidence.values), note="; ".join(reasons))
+    refused = Threshold(float("nan"), "none", "refused", len(evidence.values), note="; ".join(reasons))
+    return replace(refused, scale=evidence.scale, marker=evidence.marker, on=evidence.on)
+
+
+def fit_first(chain: tuple[Step, ...], evidences: Sequence[Evidence]) -> Threshold:
+    """Fit a chain on the first population it can be fitted on; refused when it can on none.
+
+    A population after the first makes the threshold weak: it is placed where the events asked for did not lie.
+
+    Raises
+    ------
+    ValueError
+        If there is no population.
+    """
+    refused: list[Threshold] = []
+    for evidence in evidences:
+        threshold = fit_threshold(chain, evidence)
+        if not threshold.refused:
+            return _on_another(threshold, refused) if refused else threshold
+        refused.append(threshold)
+    if not refused:
+        raise ValueError("no population to fit a threshold on")
+    note = "; ".join(dict.fromkeys(f"on {t.on}: {t.note}" if len(refused) > 1 else t.note for t in refused))
+    return replace(refused[0], note=note)
+
+
+def _on_another(threshold: Threshold, refused: list[Threshold]) -> Threshold:
+    """Say why a threshold was placed on another population than the first."""
+    reasons = [f"on {earlier.on}: {earlier.note}" for earlier in refused]
+    note = "; ".join(filter(None, [*reasons, threshold.note]))
+    return replace(threshold, status="weak", note=f"{note}; placed on {threshold.on}")
 
 
 def _parse_step(text: str) -> Step:
@@ -233,17 +319,46 @@ def _enough(evidence: Evidence, least: int) -> None:
         raise ThresholdError(f"all {len(evidence.values)} events have the value {evidence.values[0]:g}")
 
 
-def _valley(evidence: Evidence, smoothing: float, max_depth: float) -> Valley:
+def _valley(evidence: Evidence, smoothing: float, max_depth: float) -> tuple[Density, Valley]:
     density = estimate_density(evidence.displayed, smoothing=smoothing)
     found = deepest_valley(density, max_depth=max_depth)
     if found is None:
         raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
-    return found
+    return density, found
+
+
+def _quantile_spread(ordered: NDArray[np.float64], quantile: float) -> float:
+    """Return the standard error of a quantile from the order statistics one binomial deviation around it.
+
+    References
+    ----------
+    .. [1] David HA, Nagaraja HN. Order Statistics. 3rd ed. Wiley 2003, section 7.1.
+    """
+    n = len(ordered)
+    deviation = np.sqrt(quantile * (1 - quantile) / n)
+    low, high = np.quantile(ordered, np.clip([quantile - deviation, quantile + deviation], 0, 1))
+    return float(high - low) / 2
+
+
+def _negative_shift(tube: NDArray[np.float64], sample: NDArray[np.float64]) -> float:
+    """Return how far the sample's peak nearest to the control's main peak lies from it, display scale."""
+    control_peak, sample_peaks = peaks(estimate_density(tube))[0], peaks(estimate_density(sample))
+    nearest = min(sample_peaks, key=lambda peak: abs(peak - control_peak))
+    return float(nearest - control_peak)
 
 
 def _threshold(
-    evidence: Evidence, cut: float, source: str, status: str, note: str = "", depth: float = float("nan")
+    evidence: Evidence,
+    cut: float,
+    source: str,
+    status: str,
+    note: str = "",
+    depth: float = float("nan"),
+    spread: float = 0.0,
 ) -> Threshold:
     """Take a cut on the display scale back to the linear one."""
     value = float(evidence.scale.inverse(np.array([cut]))[0])
-    return Threshold(value, source, status, len(evidence.values), depth, note)
+    return Threshold(
+        value, source, status, len(evidence.values), depth, note, "data", spread, evidence.scale,
+        evidence.marker, evidence.on,
+    )  # fmt: skip

@@ -23,7 +23,17 @@ from scipy.special import lambertw
 
 from gating.errors import TransformError, missing
 
-__all__ = ["Arcsinh", "Hyperlog", "Linear", "Log", "Logicle", "Transform", "estimate_logicle", "parse_transform"]
+__all__ = [
+    "Arcsinh",
+    "Hyperlog",
+    "Linear",
+    "Log",
+    "Logicle",
+    "Transform",
+    "decade",
+    "estimate_logicle",
+    "parse_transform",
+]
 
 LN10 = math.log(10)
 MOST_DECADES = 300
@@ -39,6 +49,11 @@ HYPERLOG_STEPS = 4
 class Transform(Protocol):
     """A strictly increasing scale; ``str(t)`` can be read back by :func:`parse_transform`."""
 
+    @property
+    def T(self) -> float:  # noqa: N802 - the letter of Gating-ML 2.0
+        """Top of the scale."""
+        ...
+
     def __call__(self, linear: ArrayLike, /) -> NDArray[np.float64]:
         """Return display values of any shape; the range of interest is 0 to 1."""
         ...
@@ -46,6 +61,18 @@ class Transform(Protocol):
     def inverse(self, displayed: ArrayLike, /) -> NDArray[np.float64]:
         """Return the linear values that are shown there."""
         ...
+
+
+def decade(scale: Transform) -> float:
+    """Return how long the last decade below the top is on the display: what an analyst calls one decade.
+
+    Examples
+    --------
+    >>> round(decade(Logicle(M=4.5)), 2)
+    0.22
+    """
+    below, top = scale([scale.T / 10, scale.T])
+    return float(top - below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,12 +120,11 @@ def location_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
         row = gated.template.row(population.name) if population.thresholds else None
         if row is None or row.method in {"debris", "singlets"}:
             continue
-        fitted_on = row.on or row.parent
-        members = gated.populations[fitted_on].members
-        for marker, threshold in zip(row.channels, population.thresholds, strict=False):
+        for threshold in population.thresholds:
+            members = gated.populations[threshold.on].members
             if members is not None and math.isfinite(threshold.value):
-                values = gated.sample.events[members, gated.columns[marker]]
-                rows.setdefault((marker, fitted_on), _location(key, marker, fitted_on, threshold, values))
+                values = gated.sample.events[members, gated.columns[threshold.marker]]
+                rows.setdefault((threshold.marker, threshold.on), _location(key, threshold, values))
     return list(rows.values())
 
 
@@ -196,13 +195,13 @@ def _confidence(population: Population) -> str:
     return "weak" if "weak_gate" in population.flags else "sure"
 
 
-def _location(key: SampleKey, marker: str, on: str, threshold: Threshold, values: np.ndarray[Any, Any]) -> Row:
+def _location(key: SampleKey, threshold: Threshold, values: np.ndarray[Any, Any]) -> Row:
     above = values >= threshold.value
     return {
         "sample_id": key.sample_id,
         "batch": key.batch,
-        "marker": marker,
-        "population": on,
+        "marker": threshold.marker,
+        "population": threshold.on,
         "threshold": threshold.value,
         "negative_median": float(np.median(values[~above])) if (~above).any() else None,
         "positive_median": float(np.median(values[above])) if above.any() else None,

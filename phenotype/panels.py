@@ -238,7 +238,7 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
         outlines=tuple(placed),
         labels=tuple(_label(gated, population, axes, cuts) for population in step),
         status=_status(first),
-        source=_source(first, row.method, row.on),
+        source=_source(first, row.method),
         note=_note(first),
         control=None if tube is None else _counts([scales[0](tube.values)], axes),
         control_name="" if tube is None else tube.source,
@@ -253,10 +253,17 @@ def _scale(gated: GatedSample, population: Population, column: int) -> Transform
         return gate.transforms[gate.channels.index(channel.name)]
     if channel.kind != "fluorescence":
         return Linear()
-    row = gated.template.row(population.name)
-    members = gated.populations[row.on or row.parent].members
+    tried = [threshold.scale for threshold in population.thresholds if threshold.marker == _marker(gated, column)]
+    if tried:
+        return tried[0]
+    members = gated.populations[population.parent].members
     values = gated.sample.events[:0, column] if members is None else gated.sample.events[members, column]
     return estimate_logicle(values[np.isfinite(values)], top=channel.range)
+
+
+def _marker(gated: GatedSample, column: int) -> str:
+    """Return what the template calls a column."""
+    return next((marker for marker, place in gated.columns.items() if place == column), "")
 
 
 def _cuts(gated: GatedSample, population: Population, i: int, scale: Transform) -> list[float]:
@@ -452,10 +459,12 @@ def _status(population: Population) -> str:
     return "weak" if "weak_gate" in population.flags else "sure"
 
 
-def _source(population: Population, method: str, on: str) -> str:
+def _source(population: Population, method: str) -> str:
     """Say which step placed the gate, and on which events if not on the parent's."""
-    placed = " | ".join(dict.fromkeys(t.source for t in population.thresholds if not t.refused)) or method
-    return f"{placed}, fitted on {on}" if on and population.thresholds else placed
+    placed = [threshold for threshold in population.thresholds if not threshold.refused]
+    on = dict.fromkeys(threshold.on for threshold in placed if threshold.on != population.parent)
+    said = " | ".join(dict.fromkeys(threshold.source for threshold in placed)) or method
+    return f"{said}, fitted on {' and '.join(on)}" if on else said
 
 
 def _note(population: Population) -> str:

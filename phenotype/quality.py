@@ -195,15 +195,14 @@ def check_gates(sample_id: str, gated: GatedSample) -> Iterator[Finding]:
     for population in gated.populations.values():
         if not population.thresholds:
             continue
-        row = gated.template.row(population.name)
-        for marker, threshold in zip(row.channels, population.thresholds, strict=False):
-            key = (marker, row.on or row.parent, threshold.note)
+        for threshold in population.thresholds:
+            key = (threshold.marker, threshold.on, threshold.note)
             if threshold.status == "sure" or key in said:
                 continue
             said.add(key)
             depth = threshold.depth if np.isfinite(threshold.depth) else None
             severity = "error" if threshold.refused else "warning"
-            message = f"threshold of {marker} on {row.on or row.parent} is {threshold.status}: {threshold.note}"
+            message = f"threshold of {threshold.marker} on {threshold.on} is {threshold.status}: {threshold.note}"
             yield Finding(sample_id, f"gate_{threshold.status}", depth, None, severity, message)
 
 

@@ -20,7 +20,7 @@ def test_all_faults_of_a_file_are_said_at_once():
     assert faults("Live,Singlets,Viability,valley,side=below", "T cells,Live,CD3,medain,", "B cells,Live,,valley,") == (
         "row 2: no parent above 'Singlets'. Known: root",
         "row 3: no method 'medain'. Known: range, rectangle, polygon, ellipse, quadrant, debris, singlets, "
-        "not, and, or, valley, control, otsu, mixture, at",
+        "not, and, or, valley, control, otsu, mixture, at, refuse",
         "row 4: method 'valley' needs 1 channel, found 0: none; separate two with |",
     )
 
@@ -95,8 +95,8 @@ def test_the_lineage_of_a_population_holds_what_it_rests_on():
         "N,CAR,A|B,quadrant,quadrant=++; on=T\n"
     )
 
-    assert template.lineage(["T"]).populations == ("Live", "T")
-    assert template.lineage(["N"]).populations == ("Live", "T", "CAR", "N")
+    assert template.above(["T"]).populations == ("Live", "T")
+    assert template.above(["N"]).populations == ("Live", "T", "CAR", "N")
 
 
 def test_a_quadrant_says_the_side_it_keeps_of_each_channel():
