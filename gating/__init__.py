@@ -77,7 +77,17 @@ from gating.populations import (
 from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
-from gating.transforms import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform, estimate_logicle, parse_transform
+from gating.transforms import (
+    Arcsinh,
+    Hyperlog,
+    Linear,
+    Log,
+    Logicle,
+    Transform,
+    decade,
+    estimate_logicle,
+    parse_transform,
+)
 
 __all__ = [
     "NO_ALIASES",
@@ -124,6 +134,7 @@ __all__ = [
     "UnsupportedFCSError",
     "compensate",
     "control_values",
+    "decade",
     "declare_uncompensated",
     "estimate_logicle",
     "file_spillover",

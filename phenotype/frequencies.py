@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from gating import GatedSample, Population, Threshold
+from gating import GatedSample, Population, Threshold, decade
 from phenotype.statistics.proportions import wilson
 
 __all__ = [
     "GATE_COLUMNS",
-    "LOCATION_COLUMNS",
     "POPULATION_COLUMNS",
     "SUBSET_COLUMNS",
+    "THRESHOLD_COLUMNS",
     "CountLimits",
     "SampleKey",
     "gate_rows",
-    "location_rows",
     "population_rows",
     "subset_rows",
+    "threshold_rows",
 ]
 
 POPULATION_COLUMNS = (
@@ -36,8 +36,9 @@ GATE_COLUMNS = (
     "sample_id", "population", "channels", "method", "coordinates", "transform", "source", "confidence",
     "parent", "parent_count", "valley_depth", "note", "kind",
 )  # fmt: skip
-LOCATION_COLUMNS = (
-    "sample_id", "batch", "marker", "population", "threshold", "negative_median", "positive_median",
+THRESHOLD_COLUMNS = (
+    "sample_id", "batch", "marker", "population", "threshold", "ci_low", "ci_high", "spread_decades", "origin",
+    "source", "status", "n", "valley_depth", "negative_median", "positive_median", "transform", "note",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -110,21 +111,18 @@ def gate_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
     return [_gate_row(key, gated, population) for population in gated.populations.values() if population.parent]
 
 
-def location_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
-    """Return threshold and medians of the negative and positive side of every fitted cut.
+def threshold_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
+    """Return each cut on a channel, refused ones included, with its interval and the medians of its two sides.
 
-    Thresholds that several populations share appear once. Medians are on the linear scale.
+    Cuts that several populations share appear once. Values are on the linear scale, the spread is in decades.
     """
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str, str], Row] = {}
     for population in gated.populations.values():
-        row = gated.template.row(population.name) if population.thresholds else None
-        if row is None or row.method in {"debris", "singlets"}:
-            continue
-        for threshold in population.thresholds:
-            members = gated.populations[threshold.on].members
-            if members is not None and math.isfinite(threshold.value):
-                values = gated.sample.events[members, gated.columns[threshold.marker]]
-                rows.setdefault((threshold.marker, threshold.on), _location(key, threshold, values))
+        if population.thresholds and gated.template.row(population.name).method != "singlets":
+            for threshold in population.thresholds:
+                named = (threshold.marker, threshold.on, threshold.source)
+                if named not in rows:
+                    rows[named] = _threshold_row(key, gated, threshold)
     return list(rows.values())
 
 
@@ -195,14 +193,35 @@ def _confidence(population: Population) -> str:
     return "weak" if "weak_gate" in population.flags else "sure"
 
 
-def _location(key: SampleKey, threshold: Threshold, values: np.ndarray[Any, Any]) -> Row:
+def _threshold_row(key: SampleKey, gated: GatedSample, threshold: Threshold) -> Row:
+    members = gated.populations[threshold.on].members
+    values = gated.sample.events[:0, 0] if members is None or threshold.refused else _values(gated, threshold, members)
     above = values >= threshold.value
+    low, high = threshold.interval
     return {
         "sample_id": key.sample_id,
         "batch": key.batch,
         "marker": threshold.marker,
         "population": threshold.on,
-        "threshold": threshold.value,
+        "threshold": _known(threshold.value),
+        "ci_low": _known(low),
+        "ci_high": _known(high),
+        "spread_decades": None if threshold.refused else threshold.spread / decade(threshold.scale),
+        "origin": threshold.origin,
+        "source": threshold.source,
+        "status": threshold.status,
+        "n": threshold.n,
+        "valley_depth": _known(threshold.depth),
         "negative_median": float(np.median(values[~above])) if (~above).any() else None,
         "positive_median": float(np.median(values[above])) if above.any() else None,
+        "transform": str(threshold.scale),
+        "note": threshold.note,
     }
+
+
+def _values(gated: GatedSample, threshold: Threshold, members: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.asarray(gated.sample.events[members, gated.columns[threshold.marker]])
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -287,15 +287,15 @@ def check_spillover(matrices: Mapping[str, tuple[str, Spillover]]) -> Iterator[F
         yield Finding(sample_id, "spillover_differs", difference, 1e-6, "warning", message)
 
 
-def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit: float = 0.2) -> Iterator[Finding]:
+def check_drift(thresholds: list[dict[str, Any]], markers: tuple[str, ...], limit: float = 0.2) -> Iterator[Finding]:
     """Compare the positive cells' median of each batch with the median of all batches' medians.
 
     With three batches or more the odd one is found; with two, which is odd cannot be known and both are named.
 
     Parameters
     ----------
-    locations
-        Rows of locations.csv.
+    thresholds
+        Rows of thresholds.csv.
     markers
         Markers to look at.
     limit
@@ -303,13 +303,13 @@ def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit
         instrument drift by less, and shed CD62L falls by more.
     """
     for marker in markers:
-        brightness = _brightness(locations, marker)
+        brightness = _brightness(thresholds, marker)
         for batch, inside in sorted(brightness.items()):
             others = [value for name, value in brightness.items() if name != batch]
             usual = [*others, inside] if len(others) > 1 else others
             shift = inside - float(np.median(usual)) if usual else 0.0
             if abs(shift) > limit:
-                ids = sorted({row["sample_id"] for row in locations if row["batch"] == batch})
+                ids = sorted({row["sample_id"] for row in thresholds if row["batch"] == batch})
                 message = (
                     f"{marker}+ cells of batch {batch or '(none)'} are {10**shift:.2g} times as bright as those of the "
                     f"{'other' if len(others) == 1 else 'usual'} batch: shedding, another voltage or another lot?"
@@ -317,10 +317,10 @@ def check_drift(locations: list[dict[str, Any]], markers: tuple[str, ...], limit
                 yield from (Finding(name, "batch_shift", shift, limit, "warning", message) for name in ids)
 
 
-def _brightness(locations: list[dict[str, Any]], marker: str) -> dict[str, float]:
+def _brightness(thresholds: list[dict[str, Any]], marker: str) -> dict[str, float]:
     """Return the median over a batch's samples of the positive cells' median, in decades."""
     found: dict[str, list[float]] = {}
-    for row in locations:
+    for row in thresholds:
         if row["marker"] == marker and (row["positive_median"] or 0) > 0:
             found.setdefault(row["batch"], []).append(float(np.log10(row["positive_median"])))
     return {batch: float(np.median(values)) for batch, values in found.items()}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from gating import ControlValues, Spillover, file_spillover, pool_controls
 from phenotype import __version__
-from phenotype.frequencies import GATE_COLUMNS, LOCATION_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, SampleKey
+from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
 from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
@@ -265,8 +265,8 @@ def _study_findings(plan: Plan, results: SampleResult, today: date) -> list[Find
         findings += check_spillover({name: (batch, matrix) for name, (batch, matrix) in found.items() if matrix})
     markers = plan.recipe.template.row(plan.study.subsets[SUBSETS[0]]).channels
     products = {row.sample_id for row in plan.samples if row.role == "product"}
-    locations = [row for row in results.locations if row["sample_id"] in products]
-    return findings + list(check_drift(locations, markers))
+    thresholds = [row for row in results.thresholds if row["sample_id"] in products]
+    return findings + list(check_drift(thresholds, markers))
 
 
 def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, pd.DataFrame]:
@@ -280,7 +280,7 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     controls = [row for row in results.control_subsets if row["sample_id"] in products]
     write_rows(folder / "subsets_control.csv", SUBSET_COLUMNS, controls)
     write_rows(folder / "gates.csv", GATE_COLUMNS, results.gates)
-    write_rows(folder / "locations.csv", LOCATION_COLUMNS, results.locations)
+    write_rows(folder / "thresholds.csv", THRESHOLD_COLUMNS, results.thresholds)
     write_rows(folder / "quality.csv", QUALITY_COLUMNS, results.quality)
     write_rows(folder / "failures.csv", FAILURE_COLUMNS, results.failures)
     write_frame(folder / "cohort.csv", cohort)

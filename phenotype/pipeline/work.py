@@ -29,9 +29,9 @@ from phenotype.frequencies import (
     CountLimits,
     SampleKey,
     gate_rows,
-    location_rows,
     population_rows,
     subset_rows,
+    threshold_rows,
 )
 from phenotype.panels import panels_of, write_panels
 from phenotype.quality import (
@@ -103,7 +103,7 @@ class SampleResult:
     subsets: list[dict[str, Any]] = field(default_factory=list)
     control_subsets: list[dict[str, Any]] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
-    locations: list[dict[str, Any]] = field(default_factory=list)
+    thresholds: list[dict[str, Any]] = field(default_factory=list)
     quality: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
 
@@ -233,7 +233,7 @@ def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
         subsets=subsets,
         control_subsets=subset_rows(key, gated, recipe.control_subsets, recipe.limits),
         gates=gate_rows(key, gated),
-        locations=location_rows(key, gated),
+        thresholds=threshold_rows(key, gated),
         quality=[finding.row() for finding in _findings(task, raw, gated, subsets)],
     )
 

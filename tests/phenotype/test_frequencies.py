@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gating import Channel, Sample, declare_uncompensated, gate_from_coordinates, gate_sample, parse_template
-from phenotype.frequencies import CountLimits, SampleKey, gate_rows, location_rows, population_rows, subset_rows
+from phenotype.frequencies import CountLimits, SampleKey, gate_rows, population_rows, subset_rows, threshold_rows
 from phenotype.subsets import SUBSETS
 
 KEY = SampleKey("s1", "P1", "s1.fcs", "B1")
@@ -104,7 +104,7 @@ def test_the_gate_written_is_the_gate_applied():
 
 def test_shared_thresholds_are_located_once():
     """Four quadrants share two thresholds: two rows, with the medians of either side."""
-    rows = location_rows(KEY, gated([1, 2, 30, 40], [5, 5, 50, 50]))
+    rows = threshold_rows(KEY, gated([1, 2, 30, 40], [5, 5, 50, 50]))
 
     assert [(r["marker"], r["threshold"], r["negative_median"], r["positive_median"]) for r in rows] == [
         ("A", 10.0, 1.5, 35.0),
