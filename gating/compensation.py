@@ -221,7 +221,7 @@ def compensate(sample: Sample, spillover: Spillover) -> Sample:
     _refuse_corrected(sample, spillover)
     names = [channel.name for channel in sample.channels]
     columns = [names.index(channel) for channel in spillover.channels]
-    events = sample.events.copy()
+    events = sample.events.copy(order="K")
     unmix = np.asarray(np.linalg.inv(spillover.matrix), dtype=np.float64)
     for start in range(0, len(events), BLOCK):
         block = events[start : start + BLOCK]

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from gating.tally import Tally
+
 __all__ = ["Density", "Valley", "deepest_valley", "estimate_density", "peaks", "resample_valley"]
 
 BINS = 1024
@@ -39,7 +41,9 @@ class Valley:
     share_above: float
 
 
-def estimate_density(values: NDArray[np.float64], *, smoothing: float = 1.5) -> Density:
+def estimate_density(
+    values: NDArray[np.float64], *, smoothing: float = 1.5, counts: NDArray[np.int64] | None = None
+) -> Density:
     """Estimate the density of one channel with a binned Gaussian kernel.
 
     Depends on the values, not on their order: they are counted into bins before anything is smoothed.
@@ -47,25 +51,28 @@ def estimate_density(values: NDArray[np.float64], *, smoothing: float = 1.5) -> 
     Parameters
     ----------
     values
-        (n,), display scale, finite, n >= 2.
+        (k,), display scale, finite, at least two events.
     smoothing
         Factor on Silverman's rule-of-thumb bandwidth. One follows noise: valleys move from replicate to
         replicate; two hides dim populations.
+    counts
+        (k,), events that have each value, which then ascend, as a :class:`Tally` has them; one each if None.
 
     References
     ----------
     .. [1] Silverman BW. Density Estimation. Chapman and Hall 1986, equation 3.31.
     """
-    bandwidth = smoothing * _silverman(values)
-    low, high = np.quantile(values, [_TAIL, 1 - _TAIL])
-    low, high = low - 4 * bandwidth, high + 4 * bandwidth
+    shown = Tally(*np.unique(values, return_counts=True)) if counts is None else Tally(values, counts)
+    bandwidth = smoothing * _silverman(shown)
+    low, high = shown.quantile(_TAIL) - 4 * bandwidth, shown.quantile(1 - _TAIL) + 4 * bandwidth
     if not high > low:
         low, high = low - 0.5, high + 0.5
-    counts, edges = np.histogram(values, bins=BINS, range=(float(low), float(high)))
+    heavy, edges = np.histogram(shown.values, bins=BINS, range=(low, high), weights=shown.counts)
+    binned = np.asarray(heavy, dtype=np.int64)
     step = float(edges[1] - edges[0])
     sigma = max(bandwidth / step, 1.0)
-    heights = gaussian_filter1d(counts.astype(np.float64), sigma, mode="constant", truncate=6.0)
-    return Density((edges[:-1] + edges[1:]) / 2, heights / (len(values) * step), counts, bandwidth)
+    heights = gaussian_filter1d(binned.astype(np.float64), sigma, mode="constant", truncate=6.0)
+    return Density((edges[:-1] + edges[1:]) / 2, heights / (shown.n * step), binned, bandwidth)
 
 
 def deepest_valley(density: Density, *, max_depth: float = 0.8, min_share: float = 0.005) -> Valley | None:
@@ -119,12 +126,12 @@ def resample_valley(
     return float(np.hypot(spread, step * join / np.sqrt(12))), float(there.mean())
 
 
-def _silverman(values: NDArray[np.float64]) -> float:
+def _silverman(shown: Tally) -> float:
     """Return the rule-of-thumb bandwidth; the interquartile range guards it against outliers."""
-    quartiles = np.quantile(values, [0.25, 0.75])
-    spread = min(float(values.std(ddof=1)), float(quartiles[1] - quartiles[0]) / 1.34)
-    spread = spread or float(values.std(ddof=1)) or 1e-6
-    return float(0.9 * spread * len(values) ** -0.2)
+    mean = np.average(shown.values, weights=shown.counts)
+    deviation = float(np.sqrt(((shown.values - mean) ** 2 @ shown.counts) / max(shown.n - 1, 1)))
+    spread = min(deviation, (shown.quantile(0.75) - shown.quantile(0.25)) / 1.34)
+    return float(0.9 * (spread or deviation or 1e-6) * shown.n**-0.2)
 
 
 def _minima(density: Density) -> list[Valley]:

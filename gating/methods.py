@@ -24,6 +24,7 @@ from gating.gates import (
     RectangleGate,
 )
 from gating.options import OptionError
+from gating.tally import tally
 from gating.thresholds import Step, Threshold, parse_chain
 from gating.transforms import Linear, Transform
 
@@ -42,12 +43,17 @@ class Frame:
 
     channels: tuple[str, ...]
     """$PnN of the row's channels."""
-    events: NDArray[np.float64]
-    """(n, d), linear, n events of the parent."""
+    gather: Callable[[], NDArray[np.float64]]
+    """Collect the parent's events in these channels."""
     threshold: Callable[[int, Chain, Transform | None], Threshold]
     """Fit axis ``i`` by a chain on the population that the row names, on a scale (fitted if None)."""
     scale: Callable[[int], Transform]
     """The display scale of axis ``i``, as fitted on the parent."""
+
+    @property
+    def events(self) -> NDArray[np.float64]:
+        """(n, d), linear, n events of the parent; collected anew each time."""
+        return self.gather()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,8 @@ def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95)
     sizes = frame.events[:, 0]
     found = None
     if len(sizes) > 1 and sizes.min() < sizes.max():
-        density = estimate_density(sizes, smoothing=smoothing)
+        counted = tally(sizes)
+        density = estimate_density(counted.values, smoothing=smoothing, counts=counted.counts)
         found = deepest_valley(density, max_depth=max_depth)
     if found is None:
         cut = Threshold(0.0, "debris", "weak", len(sizes), note="no debris peak; every event kept")
@@ -162,7 +169,7 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
 
     Channels are area then height. Two cells in the laser at once have twice the area and hardly more height.
     """
-    area, height = frame.events[:, 0], frame.events[:, 1]
+    area, height = frame.events.T
     ratio = height[area > 0] / area[area > 0]
     centre = float(np.median(ratio)) if len(ratio) else 0.0
     spread = float(np.median(np.abs(ratio - centre))) if len(ratio) else 0.0

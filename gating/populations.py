@@ -11,6 +11,7 @@ from gating.errors import ChannelError, CompensationError
 from gating.gates import BooleanGate, Gate
 from gating.methods import Chain, Fit, Frame
 from gating.sample import NO_ALIASES, Sample
+from gating.tally import Tally, tally
 from gating.template import ROOT, GatingTemplate, Row
 from gating.thresholds import ControlValues, Evidence, Threshold, fit_first
 from gating.transforms import Linear, Transform, estimate_logicle
@@ -185,7 +186,7 @@ def _populate(row: Row, fitter: "_Fitter") -> Population:
     fit = fitter.fit(row)
     if fit.gate is None:
         return Population(row.population, row.parent, None, None, fit.thresholds, ("refused",))
-    inside = fit.gate.contains(fitter.sample.events[:, [fitter.index[name] for name in fit.gate.channels]])
+    inside = fit.gate.contains(_columns_of(fitter.sample.events, [fitter.index[name] for name in fit.gate.channels]))
     flags = ("weak_gate",) if fit.status == "weak" else ()
     return Population(row.population, row.parent, fit.gate, parent.members & inside, fit.thresholds, flags, fit.move)
 
@@ -208,6 +209,16 @@ def _combine(row: Row, gate: BooleanGate, parent: Population, fitter: "_Fitter")
     )
 
 
+def _columns_of(events: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """Return one or two columns without copying them, more as a copy."""
+    first, last = columns[0], columns[-1]
+    if len(columns) > 2 or (len(columns) == 2 and first == last):
+        return events[:, list(columns)]
+    step = last - first or 1
+    stop = last + (1 if step > 0 else -1)
+    return events[:, first : stop if stop >= 0 else None : step]
+
+
 @dataclass(slots=True, eq=False)
 class _Fitter:
     """Fits rows to one sample; a threshold asked for twice (as by four quadrants) is fitted once."""
@@ -218,6 +229,7 @@ class _Fitter:
     controls: Controls
     thresholds: dict[tuple[object, ...], Threshold] = field(default_factory=dict)
     scales: dict[tuple[str, str], Transform] = field(default_factory=dict)
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
     def applies(self, row: Row) -> bool:
         """Tell whether the sample has what a row needs: channels of an optional one, and the populations above."""
@@ -252,7 +264,9 @@ class _Fitter:
         """Place one row's gate."""
         columns = [self.columns[marker] for marker in row.channels]
         names = tuple(self.sample.channels[i].name for i in columns)
-        events = self.sample.events[self.members(row.parent)][:, columns]
+
+        def gather() -> NDArray[np.float64]:
+            return _columns_of(self.sample.events, columns)[self.members(row.parent)]
 
         def threshold(axis: int, chain: Chain, transform: Transform | None) -> Threshold:
             return self.threshold(row.channels[axis], chain, self.fitted_on(row), transform)
@@ -262,7 +276,7 @@ class _Fitter:
 
         if row.fit is None:
             return Fit(None, ())
-        fit = row.fit(Frame(names, events, threshold, scale))
+        fit = row.fit(Frame(names, gather, threshold, scale))
         known = [
             t if t.marker else replace(t, marker=marker, on=row.parent)
             for t, marker in zip(fit.thresholds, row.channels, strict=False)
@@ -279,21 +293,25 @@ class _Fitter:
     def evidence(self, marker: str, on: str, transform: Transform | None) -> Evidence:
         """Return what a step may look at on one population."""
         tubes = {role: tube for (role, where, name), tube in self.controls.items() if (where, name) == (on, marker)}
-        return Evidence(marker, self.values(marker, on), transform or self.scale(marker, on), tubes, on)
+        return Evidence(marker, self.tally(marker, on), transform or self.scale(marker, on), tubes, on)
 
     def scale(self, marker: str, on: str) -> Transform:
         """Fit the display scale of a channel: linear for scatter and time, logicle for fluorescence."""
         if (marker, on) not in self.scales:
             channel = self.sample.channels[self.columns[marker]]
             fluorescent = channel.kind == "fluorescence"
-            values = self.values(marker, on)
-            self.scales[marker, on] = estimate_logicle(values, top=channel.range) if fluorescent else Linear()
+            self.scales[marker, on] = (
+                estimate_logicle(self.tally(marker, on), top=channel.range) if fluorescent else Linear()
+            )
         return self.scales[marker, on]
 
-    def values(self, marker: str, on: str) -> NDArray[np.float64]:
-        """Finite values of one channel within a population."""
-        values = self.sample.events[self.members(on), self.columns[marker]]
-        return np.asarray(values[np.isfinite(values)])
+    def tally(self, marker: str, on: str) -> Tally:
+        """Count the finite values of one channel within a population."""
+        if (marker, on) not in self.tallies:
+            values = self.sample.events[:, self.columns[marker]][self.members(on)]
+            finite = np.isfinite(values)
+            self.tallies[marker, on] = tally(values if finite.all() else values[finite])
+        return self.tallies[marker, on]
 
 
 def pool_controls(tubes: list[ControlValues]) -> ControlValues:

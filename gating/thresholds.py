@@ -17,6 +17,7 @@ from sklearn.mixture import GaussianMixture
 from gating.density import Density, Valley, deepest_valley, estimate_density, peaks, resample_valley
 from gating.errors import ThresholdError, missing
 from gating.options import OptionError, bind_options, split_options, split_outside
+from gating.tally import Tally
 from gating.transforms import Linear, Transform, decade
 
 __all__ = ["STEPS", "ControlValues", "Evidence", "Step", "Threshold", "fit_first", "fit_threshold", "parse_chain"]
@@ -38,8 +39,8 @@ class Evidence:
     """What a step may look at."""
 
     marker: str
-    values: NDArray[np.float64]
-    """(n,), linear, finite: the population the threshold is fitted on."""
+    tally: Tally
+    """Linear: the population the threshold is fitted on."""
     scale: Transform
     """The display scale densities are estimated on."""
     controls: Mapping[str, ControlValues] = field(default_factory=dict)
@@ -48,9 +49,13 @@ class Evidence:
     """The population."""
 
     @property
-    def displayed(self) -> NDArray[np.float64]:
-        """The values on the display scale."""
-        return self.scale(self.values)
+    def n(self) -> int:
+        """Events of the population."""
+        return self.tally.n
+
+    def density(self, smoothing: float = 1.5) -> Density:
+        """Return the density on the display scale."""
+        return estimate_density(self.scale(self.tally.values), smoothing=smoothing, counts=self.tally.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def control(
     if not shift:
         return found
     _enough(evidence, min_events)
-    distance = _negative_shift(shown, evidence.displayed)
+    distance = _negative_shift(shown, evidence.density())
     note = f"moved by {distance / decade(evidence.scale):+.2f} decades, to the sample's negative peak"
     return replace(found, value=found.moved(distance), note=note)
 
@@ -171,7 +176,7 @@ def otsu(evidence: Evidence, *, min_events: int = 200) -> Threshold:
     .. [1] Otsu N. IEEE Trans Syst Man Cybern 1979;9:62-66.
     """
     _enough(evidence, min_events)
-    density = estimate_density(evidence.displayed)
+    density = evidence.density()
     weight = np.cumsum(density.counts)[:-1]
     total = weight[-1] + density.counts[-1]
     moment = np.cumsum(density.counts * density.grid)
@@ -188,7 +193,7 @@ def mixture(evidence: Evidence, *, min_events: int = 500, max_overlap: float = 0
     The fit sees 256 quantiles of the displayed values, so neither order nor number of events moves it.
     """
     _enough(evidence, min_events)
-    points = np.quantile(evidence.displayed, (np.arange(256) + 0.5) / 256)[:, None]
+    points = evidence.scale([evidence.tally.quantile((i + 0.5) / 256) for i in range(256)])[:, None]
     model = GaussianMixture(2, means_init=np.quantile(points, [0.1, 0.9])[:, None], random_state=0).fit(points)
     low, high = np.sort(model.means_.ravel())
     between = np.linspace(low, high, 512)[:, None]
@@ -254,7 +259,7 @@ def fit_threshold(chain: tuple[Step, ...], evidence: Evidence) -> Threshold:
             note = "; ".join(filter(None, [*reasons, threshold.note]))
             return replace(threshold, status="weak", note=f"{note}; placed by {step.text}")
         return threshold
-    refused = Threshold(float("nan"), "none", "refused", len(evidence.values), note="; ".join(reasons))
+    refused = Threshold(float("nan"), "none", "refused", evidence.n, note="; ".join(reasons))
     return replace(refused, scale=evidence.scale, marker=evidence.marker, on=evidence.on)
 
 
@@ -313,14 +318,14 @@ def _step_options(name: str, inside: str) -> dict[str, str]:
 
 
 def _enough(evidence: Evidence, least: int) -> None:
-    if len(evidence.values) < least:
-        raise ThresholdError(f"{len(evidence.values)} events, needs {least}")
-    if evidence.values.min() == evidence.values.max():
-        raise ThresholdError(f"all {len(evidence.values)} events have the value {evidence.values[0]:g}")
+    if evidence.n < least:
+        raise ThresholdError(f"{evidence.n} events, needs {least}")
+    if len(evidence.tally.values) == 1:
+        raise ThresholdError(f"all {evidence.n} events have the value {evidence.tally.values[0]:g}")
 
 
 def _valley(evidence: Evidence, smoothing: float, max_depth: float) -> tuple[Density, Valley]:
-    density = estimate_density(evidence.displayed, smoothing=smoothing)
+    density = evidence.density(smoothing)
     found = deepest_valley(density, max_depth=max_depth)
     if found is None:
         raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
@@ -340,11 +345,10 @@ def _quantile_spread(ordered: NDArray[np.float64], quantile: float) -> float:
     return float(high - low) / 2
 
 
-def _negative_shift(tube: NDArray[np.float64], sample: NDArray[np.float64]) -> float:
+def _negative_shift(tube: NDArray[np.float64], sample: Density) -> float:
     """Return how far the sample's peak nearest to the control's main peak lies from it, display scale."""
-    control_peak, sample_peaks = peaks(estimate_density(tube))[0], peaks(estimate_density(sample))
-    nearest = min(sample_peaks, key=lambda peak: abs(peak - control_peak))
-    return float(nearest - control_peak)
+    main = peaks(estimate_density(tube))[0]
+    return float(min((peak - main for peak in peaks(sample)), key=abs))
 
 
 def _threshold(
@@ -359,6 +363,6 @@ def _threshold(
     """Take a cut on the display scale back to the linear one."""
     value = float(evidence.scale.inverse(np.array([cut]))[0])
     return Threshold(
-        value, source, status, len(evidence.values), depth, note, "data", spread, evidence.scale,
+        value, source, status, evidence.n, depth, note, "data", spread, evidence.scale,
         evidence.marker, evidence.on,
     )  # fmt: skip

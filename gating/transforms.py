@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
 from gating.errors import TransformError, missing
+from gating.tally import Tally
 
 __all__ = [
     "Arcsinh",
@@ -442,7 +443,7 @@ WIDEST = 1.5
 compensation, which no scale should hide."""
 
 
-def estimate_logicle(values: ArrayLike, *, top: float) -> Logicle:
+def estimate_logicle(values: ArrayLike | Tally, *, top: float) -> Logicle:
     """Return the logicle that shows the negative events of a channel whole, and no more.
 
     ``W = (M - log10(T / |r|)) / 2`` with M = 4.5 decades and r the 5th percentile of the negative values [1]_,
@@ -452,7 +453,7 @@ def estimate_logicle(values: ArrayLike, *, top: float) -> Logicle:
     Parameters
     ----------
     values
-        (n,), linear, compensated; what is not finite is passed over. Their order does not matter.
+        (n,), linear, compensated; what is not finite is passed over. Their order does not matter. Or their tally.
     top
         T, the upper end of the channel's linear scale ($PnR).
 
@@ -472,11 +473,14 @@ def estimate_logicle(values: ArrayLike, *, top: float) -> Logicle:
     logicle(T=262144, W=0.68, M=4.5, A=0)
     """
     default = Logicle(T=top)
-    linear = _floats(values)
-    negative = linear[np.isfinite(linear) & (linear < 0)]
-    if negative.size < FEWEST_NEGATIVES:
+    if not isinstance(values, Tally):
+        linear = _floats(values)
+        values = Tally(*np.unique(linear[np.isfinite(linear)], return_counts=True))
+    below = values.values < 0
+    negative = Tally(values.values[below], values.counts[below])
+    if negative.n < FEWEST_NEGATIVES:
         return default
-    reference = -float(np.quantile(negative, 0.05))
+    reference = -negative.quantile(0.05)
     width = (default.M - math.log10(default.T / reference)) / 2
     return Logicle(T=top, W=round(min(max(width, NARROWEST), WIDEST), 3))
 

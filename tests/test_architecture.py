@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 GATING = [
-    "errors", "markers", "sample", "fcs", "compensation", "transforms", "density", "options", "gates", "thresholds",
+    "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "options", "gates", "thresholds",
     "methods", "template", "populations", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [

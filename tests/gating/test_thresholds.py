@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gating.tally import tally
 from gating.thresholds import ControlValues, Evidence, fit_threshold, parse_chain
 from gating.transforms import Logicle
 
@@ -17,7 +18,7 @@ def signal(rng, n, log10_mean, log10_sd=0.3):
 def evidence(values, **controls):
     """Return what a step may look at."""
     tubes = {role: ControlValues(f"{role}.fcs", tube) for role, tube in controls.items()}
-    return Evidence("CD62L", values, SCALE, tubes)
+    return Evidence("CD62L", tally(values), SCALE, tubes)
 
 
 @pytest.fixture

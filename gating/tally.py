@@ -1,0 +1,88 @@
+"""How many events have which value: what densities and quantiles need to know of a channel, and no more.
+
+Values are told apart to one part in 4,096, a two-thousandth of a decade, which is a fiftieth of the narrowest
+kernel that a density of a million events has. A tally is as long as there are values to tell apart, so what is
+computed from it costs the same for ten thousand events as for ten million, and does not know their order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Tally", "tally"]
+
+_TOP = 18
+"""Powers of two between the linear part around zero and the largest size after scaling: 5.4 decades."""
+_DROPPED_BITS = 12
+"""Of the 23 bits of a single-precision fraction: 11 stay, which tell 2,048 values in a power of two."""
+_FLIPPED = 2 ** (31 - _DROPPED_BITS) - 1
+"""The bits of a negative number's key that are flipped, so that keys ascend as values do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Distinct values in ascending order, and how many events have each; both of shape (k,)."""
+
+    values: NDArray[np.float64]
+    """The middle of the events that count as one value, on the scale they were given in."""
+    counts: NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """Number of events."""
+        return int(self.counts.sum())
+
+    def quantile(self, share: float) -> float:
+        """Return the smallest value that at least this share of the events does not exceed; NaN without events.
+
+        Examples
+        --------
+        >>> tally(np.arange(1.0, 101.0)).quantile(0.25)
+        25.0
+        """
+        if not len(self.counts):
+            return float("nan")
+        cumulative = np.cumsum(self.counts)
+        return float(self.values[np.searchsorted(cumulative, share * cumulative[-1])])
+
+
+def tally(values: NDArray[np.float64]) -> Tally:
+    """Count events by value.
+
+    Sizes are scaled by a power of two so that the largest lies below 2**18, 1 is added, and the eleven leading
+    bits of the fraction are kept: a logarithmic resolution that becomes linear around zero. Up to 10,000 events
+    are told apart exactly: sorting them costs less.
+
+    Parameters
+    ----------
+    values
+        (n,), finite.
+
+    Examples
+    --------
+    >>> tally(np.array([3.0, 1.0, 3.0])).counts
+    array([1, 2])
+    """
+    if len(values) <= 10_000:
+        return Tally(*np.unique(values, return_counts=True))
+    exponent = int(np.frexp(max(float(values.max()), -float(values.min())))[1])
+    scaled = np.asarray(np.ldexp(values, _TOP - exponent), dtype=np.float32)
+    scaled += np.copysign(np.float32(1), scaled)
+    keys = scaled.view(np.int32)
+    keys >>= _DROPPED_BITS
+    keys ^= (keys >> 31) & _FLIPPED
+    first = int(keys.min())
+    keys -= first
+    counts = np.bincount(keys)
+    present = np.flatnonzero(counts)
+    return Tally(np.ldexp(_middle(present + first), exponent - _TOP), counts[present])
+
+
+def _middle(keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the scaled value in the middle of those that have a key."""
+    bits = (keys ^ ((keys >> 31) & _FLIPPED)).astype(np.int32)
+    low = (bits << _DROPPED_BITS).view(np.float32).astype(np.float64)
+    high = ((bits << _DROPPED_BITS) | (2**_DROPPED_BITS - 1)).view(np.float32).astype(np.float64)
+    middle = (low + high) / 2
+    return np.asarray(middle - np.copysign(1, middle))
