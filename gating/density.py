@@ -116,14 +116,20 @@ def resample_valley(
     sigma = max(density.bandwidth / (step * join), 1.0)
     heights = gaussian_filter1d(drawn, sigma, mode="constant", truncate=4.0)
     place = [int((x - density.grid[0]) / (step * join)) for x in (valley.left_peak, valley.right_peak)]
-    between = heights[:, place[0] : place[1] + 1]
-    lowest = place[0] + np.argmin(between, axis=1)
+    lowest = place[0] + np.argmin(heights[:, place[0] : place[1] + 1], axis=1)
     middle = int((valley.position - density.grid[0]) / (step * join))
     lower = np.minimum(heights[:, : middle + 1].max(axis=1), heights[:, middle:].max(axis=1))
-    depth = between.min(axis=1) / np.maximum(lower, 1e-300)
-    there = depth <= max_depth
-    spread = float(np.std(lowest[there])) * step * join if there.any() else float("nan")
-    return float(np.hypot(spread, step * join / np.sqrt(12))), float(there.mean())
+    there = heights[np.arange(replicates), lowest] <= max_depth * lower
+    found = (lowest + _vertex(heights, lowest))[there]
+    return float(np.std(found)) * step * join if len(found) else float("nan"), float(there.mean())
+
+
+def _vertex(heights: NDArray[np.float64], lowest: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return where between two bins the parabola through a minimum and its neighbours is lowest, in bins."""
+    row, inner = np.arange(len(heights)), np.clip(lowest, 1, heights.shape[1] - 2)
+    left, here, right = heights[row, inner - 1], heights[row, inner], heights[row, inner + 1]
+    bend = left - 2 * here + right
+    return np.clip(np.where(bend > 0, (left - right) / np.where(bend > 0, 2 * bend, 1), 0), -0.5, 0.5)
 
 
 def _silverman(shown: Tally) -> float:

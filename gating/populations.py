@@ -308,9 +308,7 @@ class _Fitter:
     def tally(self, marker: str, on: str) -> Tally:
         """Count the finite values of one channel within a population."""
         if (marker, on) not in self.tallies:
-            values = self.sample.events[:, self.columns[marker]][self.members(on)]
-            finite = np.isfinite(values)
-            self.tallies[marker, on] = tally(values if finite.all() else values[finite])
+            self.tallies[marker, on] = tally(self.sample.events[:, self.columns[marker]][self.members(on)])
         return self.tallies[marker, on]
 
 

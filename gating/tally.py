@@ -14,6 +14,8 @@ __all__ = ["Tally", "tally"]
 
 _TOP = 18
 """Powers of two between the linear part around zero and the largest size after scaling: 5.4 decades."""
+_BLOCK = 262_144
+"""Events counted at a time: what is computed of them stays in the processor's cache."""
 _DROPPED_BITS = 12
 """Of the 23 bits of a single-precision fraction: 11 stay, which tell 2,048 values in a power of two."""
 _FLIPPED = 2 ** (31 - _DROPPED_BITS) - 1
@@ -57,7 +59,7 @@ def tally(values: NDArray[np.float64]) -> Tally:
     Parameters
     ----------
     values
-        (n,), finite.
+        (n,); what is not finite is passed over.
 
     Examples
     --------
@@ -65,18 +67,29 @@ def tally(values: NDArray[np.float64]) -> Tally:
     array([1, 2])
     """
     if len(values) <= 10_000:
-        return Tally(*np.unique(values, return_counts=True))
-    exponent = int(np.frexp(max(float(values.max()), -float(values.min())))[1])
-    scaled = np.asarray(np.ldexp(values, _TOP - exponent), dtype=np.float32)
+        return Tally(*np.unique(values[np.isfinite(values)], return_counts=True))
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(high - low):
+        return tally(values[np.isfinite(values)])
+    exponent = int(np.frexp(max(high, -low))[1])
+    first, last = (int(key) for key in _keys(np.array([low, high]), exponent))
+    counts = np.zeros(last - first + 1, dtype=np.int64)
+    for start in range(0, len(values), _BLOCK):
+        keys = _keys(values[start : start + _BLOCK], exponent)
+        keys -= first
+        counts += np.bincount(keys, minlength=len(counts))
+    present = np.flatnonzero(counts)
+    return Tally(np.ldexp(_middle(present + first), exponent - _TOP), counts[present])
+
+
+def _keys(values: NDArray[np.float64], exponent: int) -> NDArray[np.int32]:
+    """Return a number for each value that ascends with it, the same for those that count as one."""
+    scaled = np.asarray(values * 2.0 ** (_TOP - exponent), dtype=np.float32)
     scaled += np.copysign(np.float32(1), scaled)
     keys = scaled.view(np.int32)
     keys >>= _DROPPED_BITS
     keys ^= (keys >> 31) & _FLIPPED
-    first = int(keys.min())
-    keys -= first
-    counts = np.bincount(keys)
-    present = np.flatnonzero(counts)
-    return Tally(np.ldexp(_middle(present + first), exponent - _TOP), counts[present])
+    return keys
 
 
 def _middle(keys: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -282,7 +282,7 @@ def _check_dimensions(method: str, channels: tuple[str, ...]) -> None:
 
 def _with_controls(row: Row, chains: list[tuple[Step, ...]]) -> Row:
     """Note which controls a row may look at, in each population it may be fitted on."""
-    populations = dict.fromkeys((*row.by, *row.on) or (row.parent,))
+    populations = dict.fromkeys((*row.by, *(row.on or (row.parent,))))
     controls = tuple(
         (step.role, population, marker)
         for chain, marker in zip(chains, row.channels, strict=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gating.density import deepest_valley, estimate_density
+from gating.density import deepest_valley, estimate_density, peaks, resample_valley
 
 
 def two_groups(rng, n_low, n_high, *, gap=4.0):
@@ -71,3 +71,63 @@ def test_a_bump_of_less_than_half_a_percent_is_no_group(few, found):
     values = two_groups(np.random.default_rng(8), 10_000 - few, few, gap=12)
 
     assert (deepest_valley(estimate_density(values)) is not None) is found
+
+
+def test_tallied_values_have_the_density_of_their_events():
+    """A density must not depend on how its events were counted."""
+    values = np.random.default_rng(8).normal(size=5000).round(2)
+    distinct, counts = np.unique(values, return_counts=True)
+
+    found = estimate_density(distinct, counts=counts)
+
+    assert np.array_equal(found.counts, estimate_density(values).counts)
+    assert np.allclose(found.heights, estimate_density(values).heights, rtol=1e-12)
+
+
+def test_a_valley_moves_as_far_as_it_does_when_events_are_really_drawn_anew():
+    """The spread stands for new samples of the same cells: 200 of them are drawn, and their valleys compared."""
+    rng = np.random.default_rng(9)
+    drawn = [deepest_valley(estimate_density(two_groups(rng, 3000, 3000))).position for _ in range(200)]
+    density = estimate_density(two_groups(rng, 3000, 3000))
+
+    spread, share = resample_valley(density, deepest_valley(density))
+
+    assert spread == pytest.approx(np.std(drawn), rel=0.35)
+    assert share == 1
+
+
+def test_more_events_hold_a_valley_faster():
+    """By the theory of a density's minimum its spread falls with the events, at least by their fifth root."""
+    rng = np.random.default_rng(10)
+    spreads = []
+    for n in (500, 5000, 50_000):
+        density = estimate_density(two_groups(rng, n, n))
+        spreads.append(resample_valley(density, deepest_valley(density))[0])
+
+    assert spreads[0] > 1.5 * spreads[1] > 2.25 * spreads[2]
+
+
+def test_a_valley_by_chance_is_missing_in_many_resamples():
+    """Two groups 2.2 standard deviations apart dip by 2 %: with 2,000 events that is there or not by luck."""
+    rng = np.random.default_rng(11)
+    density = estimate_density(two_groups(rng, 1000, 1000, gap=2.2), smoothing=1)
+    valley = deepest_valley(density, max_depth=0.99)
+
+    _, share = resample_valley(density, valley, max_depth=0.9)
+
+    assert share < 0.5
+
+
+def test_the_same_events_have_the_same_spread():
+    """A run that is repeated gives the same bytes."""
+    density = estimate_density(two_groups(np.random.default_rng(12), 3000, 3000))
+    valley = deepest_valley(density)
+
+    assert resample_valley(density, valley) == resample_valley(density, valley)
+
+
+def test_peaks_are_listed_from_the_highest():
+    """The negative peak of a control is its main one, wherever it lies."""
+    density = estimate_density(two_groups(np.random.default_rng(13), 3000, 9000, gap=6))
+
+    assert peaks(density) == pytest.approx([6, 0], abs=0.2)

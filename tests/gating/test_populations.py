@@ -207,3 +207,136 @@ def test_an_unstained_tube_is_gated_by_scatter_alone():
     values = control_values(tube, template, population="L+", marker="CAR", stained=False)
 
     assert np.array_equal(values.values, tube.events[tube.events[:, 0] >= 60000, 3])
+
+
+LINEAGES = (*CHANNELS, Channel("BV605-A", "CD4"), Channel("BV650-A", "CD8"))
+BY_LINEAGE = (
+    HEADER + "CD4+ T,root,CD4|CD8,quadrant,quadrant=+-; optional=yes\n"
+    "CD8+ T,root,CD4|CD8,quadrant,quadrant=-+; optional=yes\n"
+    + "".join(
+        f"{name},root,CD62L|CD45RA,quadrant,quadrant={signs}; by=CD4+ T|CD8+ T\n"
+        for name, signs in {"naive": "++", "cm": "+-", "em": "--", "eff": "-+"}.items()
+    )
+)
+
+
+def two_lineages(n=8000, seed=3, cd4=0.5, neither=0.02, cd8_dimmer=0.6):
+    """Return a sample whose CD8+ cells have both memory markers dimmer, and which events are CD4+ and CD8+."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(3, n, p=[cd4 * (1 - neither), (1 - cd4) * (1 - neither), neither])
+
+    def marker(positive, dimmer=0.0):
+        return 10 ** (np.where(positive, rng.normal(4.0, 0.2, n), rng.normal(2.2, 0.2, n)) - dimmer)
+
+    dimmer = np.where(kind == 1, cd8_dimmer, 0.0)
+    memory = [marker(rng.random(n) < share, dimmer) for share in (0.6, 0.4)]
+    columns = [rng.normal(60_000, 8_000, n), *memory, marker(rng.random(n) < 0.5), marker(kind == 0), marker(kind == 1)]
+    sample = Sample("lineages.fcs", LINEAGES, np.column_stack(columns))
+    return declare_uncompensated(sample, "none (declared)"), kind
+
+
+def test_each_lineage_has_thresholds_of_its_own():
+    """CD8 cells that are four times dimmer in both markers are cut four times lower."""
+    sample, _ = two_lineages()
+
+    gated = gate_sample(sample, parse_template(BY_LINEAGE))
+
+    helper, killer = (gated.populations[f"naive ({name})"].thresholds[0] for name in ("CD4+ T", "not CD4+ T"))
+    assert (helper.on, killer.on) == ("CD4+ T", "CD8+ T")
+    assert np.log10(helper.value / killer.value) == pytest.approx(0.6, abs=0.1)
+
+
+def test_subsets_by_lineage_partition_their_parent():
+    """Cells that are neither CD4+ nor CD8+ are in a subset too: none is lost, none counted twice."""
+    sample, kind = two_lineages()
+
+    gated = gate_sample(sample, parse_template(BY_LINEAGE))
+
+    members = np.sum([gated.populations[name].members for name in ("naive", "cm", "em", "eff")], axis=0)
+    assert (kind == 2).sum() > 100
+    assert np.array_equal(members, np.ones(len(sample)))
+
+
+def test_a_subset_by_lineage_is_the_sum_of_its_parts():
+    """The number that is reported can be followed to two ordinary gates."""
+    gated = gate_sample(two_lineages()[0], parse_template(BY_LINEAGE))
+
+    assert gated.count("naive") == gated.count("naive (CD4+ T)") + gated.count("naive (not CD4+ T)")
+    assert gated.populations["naive"].gate.coordinates() == {
+        "operation": "or",
+        "operands": ["naive (CD4+ T)", "naive (not CD4+ T)"],
+    }
+
+
+def test_without_lineage_stains_all_cells_share_thresholds():
+    """A panel without CD4 and CD8 is gated by the same template, on all cells."""
+    gated = gate_sample(stained(), parse_template(BY_LINEAGE))
+    plain = gate_sample(stained(), parse_template(QUADRANTS))
+
+    assert gated.count("naive") == plain.count("naive")
+    assert gated.populations["naive (not CD4+ T)"].thresholds[0].on == "root"
+    assert "naive (CD4+ T)" not in gated.populations
+
+
+def test_lineages_that_cannot_be_told_apart_are_said_and_all_cells_share_thresholds():
+    """One smear of CD4 has no CD4+ cells to fit on: the subsets are still counted, and flagged."""
+    rng = np.random.default_rng(4)
+    sample, _ = two_lineages()
+    events = sample.events.copy()
+    events[:, 4] = 10 ** rng.normal(3, 0.4, len(events))
+    smear = declare_uncompensated(Sample("smear.fcs", LINEAGES, events), "none (declared)")
+
+    gated = gate_sample(smear, parse_template(BY_LINEAGE))
+
+    assert "CD4+ T" in gated.populations
+    assert gated.populations["CD4+ T"].members is None
+    assert gated.populations["root (not CD4+ T)"].flags == ("weak_gate", "lineage_refused")
+    assert gated.count("root (not CD4+ T)") == len(events)
+    assert gated.populations["naive (not CD4+ T)"].thresholds[0].on == "root"
+
+
+def test_a_lineage_too_small_for_thresholds_takes_those_of_all_cells():
+    """Of 400 CD4+ cells a valley would be chance; the flag says whose threshold it is."""
+    gated = gate_sample(two_lineages(cd4=0.05, cd8_dimmer=0.0)[0], parse_template(BY_LINEAGE))
+
+    part = gated.populations["naive (CD4+ T)"]
+    assert part.thresholds[0].on == "root"
+    assert part.flags == ("weak_gate",)
+    assert gated.populations["naive"].flags == ("weak_gate",)
+
+
+def test_a_refused_part_refuses_the_subset():
+    """Half a subset is not the subset: without CD8 thresholds there is no number."""
+    sample, kind = two_lineages()
+    events = sample.events.copy()
+    rng = np.random.default_rng(5)
+    events[:, 1] = np.where(kind == 0, events[:, 1], 10 ** rng.normal(3.1, 0.35, len(events)))
+    smear = declare_uncompensated(Sample("smear.fcs", LINEAGES, events), "none (declared)")
+    template = parse_template(BY_LINEAGE.replace("by=", "on=CD8+ T; by="))
+
+    gated = gate_sample(smear, template)
+
+    assert gated.populations["naive (CD4+ T)"].members is not None
+    assert gated.populations["naive (not CD4+ T)"].flags == ("refused",)
+    assert gated.count("naive") is None
+    assert gated.populations["naive"].flags == ("parent_refused",)
+
+
+def test_a_gate_can_be_made_at_other_thresholds():
+    """What a moved threshold would count is what the gate there counts."""
+    gated = gate_sample(stained(), parse_template(QUADRANTS))
+    naive = gated.populations["naive"]
+
+    moved = naive.move([0.0, 0.0])
+
+    assert moved.transforms == naive.gate.transforms
+    assert moved.contains(gated.sample.events[:, [1, 2]]).all()
+    assert naive.move([t.value for t in naive.thresholds]) == naive.gate
+
+
+def test_scatter_thresholds_name_their_channel_and_population():
+    """thresholds.csv has a row for each cut, those of scatter too."""
+    gated = gate_sample(stained(), parse_template(HEADER + "big,root,FSC-A,debris,\n"))
+
+    (found,) = gated.populations["big"].thresholds
+    assert (found.marker, found.on) == ("FSC-A", "root")

@@ -64,6 +64,13 @@ def test_a_name_used_twice_is_refused():
         ("A,root,,not,", "method 'not' needs of=POPULATION"),
         ("A,root,,not,of=B", "of=B: no population above 'B'. Known: root"),
         ("A,root,CD3,valley,on=B", "on=B: no population above 'B'. Known: root"),
+        ("A,root,CD3,valley,on=root > B", "on=B: no population above 'B'. Known: root"),
+        (
+            "A,root,CD3,valley,by=root",
+            "by=root: name two populations, of which the second's thresholds cut all the rest",
+        ),
+        ("A,root,CD3,valley,by=root|B", "by=B: no population above 'B'. Known: root"),
+        ("A,root,CD3,debris,by=root|root", "debris: no argument 'by'"),
         ("A,root,CD3,range,minimum=ten", "minimum='ten' is not a number"),
         ("A,root,CD3,range,transform=biex", "transform=biex"),
     ],
@@ -130,3 +137,30 @@ def test_a_missing_file_is_one_line(tmp_path):
     """Not a traceback."""
     with pytest.raises(TemplateError, match=r"gating\.csv: cannot be read: No such file"):
         read_template(tmp_path / "gating.csv")
+
+
+BY = """population,parent,channels,method,arguments
+CD4,root,CD4,valley,
+CD8,root,CD8,valley,
+naive,root,CCR7|CD45RA,quadrant,"quadrant=++; x=valley > control(fmo); y=valley; by=CD4|CD8"
+"""
+
+
+def test_a_row_by_lineage_looks_at_controls_within_each_lineage_and_within_all():
+    """The FMO tube is gated down to the cells that the threshold is for."""
+    controls = [need for row in parse_template(BY).rows for need in row.controls]
+
+    assert controls == [
+        ("fmo", "CD4", "CCR7"),
+        ("fmo", "root", "CCR7"),
+        ("fmo", "CD8", "CCR7"),
+        ("fmo", "root", "CCR7"),
+    ]
+
+
+def test_the_joined_row_still_says_what_its_quadrant_is():
+    """Whether naive is CD45RA+ is checked on the row as the analyst wrote it."""
+    row = parse_template(BY).row("naive")
+
+    assert row.signs == {"CCR7": "+", "CD45RA": "+"}
+    assert row.needs == ("root", "naive (CD4)", "naive (not CD4)")

@@ -1,11 +1,13 @@
 """Thresholds: placed where the data or a control say, else refused with the reason."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gating.tally import tally
-from gating.thresholds import ControlValues, Evidence, fit_threshold, parse_chain
-from gating.transforms import Logicle
+from gating.thresholds import ControlValues, Evidence, fit_first, fit_threshold, parse_chain
+from gating.transforms import Log, Logicle
 
 SCALE = Logicle()
 
@@ -155,3 +157,96 @@ def test_a_constant_channel_is_refused():
     found = fit_threshold(parse_chain("valley"), evidence(np.full(2000, 7.0)))
 
     assert found.note == "valley: all 2000 events have the value 7"
+
+
+def test_a_valley_that_only_luck_made_says_so():
+    """In this file it is there; a third of the files that could have been drawn from the same cells lack it."""
+    rng = np.random.default_rng(2)
+    values = np.concatenate([signal(rng, 600, 3.0), signal(rng, 600, 3.66)])
+
+    found = fit_threshold(parse_chain("valley(smoothing=1, max_depth=0.95)"), evidence(values))
+
+    assert found.status == "weak"
+    assert found.note.endswith("69% of resamples have the valley")
+
+
+def test_the_interval_of_a_valley_holds_the_middle(two_peaks):
+    """By symmetry the true cut of these groups is the middle of their logarithms, 3.1."""
+    log = replace(evidence(two_peaks), scale=Log(T=262144, M=5))
+
+    found = fit_threshold(parse_chain("valley"), log)
+    low, high = found.interval
+
+    assert low < 10**3.1 < high
+    assert high / low < 1.3
+    assert found.origin == "data"
+
+
+def test_the_spread_of_a_control_quantile_is_that_of_new_tubes():
+    """The 99.5 % quantile of 2,000 events rests on ten of them: 300 tubes are drawn, and their quantiles compared."""
+    rng = np.random.default_rng(14)
+    chain = parse_chain("control(fmo)")
+    tubes = [signal(rng, 2000, 2.3) for _ in range(300)]
+    cuts = SCALE([np.quantile(tube, 0.995) for tube in tubes])
+
+    spreads = [fit_threshold(chain, evidence(tube, fmo=tube)).spread for tube in tubes]
+
+    assert np.median(spreads) == pytest.approx(np.std(cuts), rel=0.25)
+
+
+def test_a_control_can_follow_the_sample_whose_negatives_are_brighter(two_peaks):
+    """Other stains lift a sample's negatives by 0.2 decades: the control's cut is moved as far, and says so."""
+    tube = signal(np.random.default_rng(15), 4000, 2.1)
+    chain = parse_chain("control(fmo, quantile=0.99, shift=yes)")
+
+    found = fit_threshold(chain, evidence(two_peaks, fmo=tube))
+
+    assert np.log10(found.value / np.quantile(tube, 0.99)) == pytest.approx(0.2, abs=0.05)
+    assert found.note.startswith("moved by +0.")
+
+
+def test_a_chain_may_end_in_a_refusal(one_peak):
+    """What the template says aloud is what happens, and the words are its own."""
+    found = fit_threshold(parse_chain("valley > refuse"), evidence(one_peak))
+
+    assert found.refused
+    assert found.note.endswith("refuse: the template stops here for CD62L")
+
+
+def test_a_second_population_stands_in_for_the_first(one_peak, two_peaks):
+    """CD8 cells too few for a valley of their own take that of all T cells: weak, with both named."""
+    few, many = evidence(one_peak[:300]), evidence(two_peaks)
+
+    found = fit_first(parse_chain("valley"), [replace(few, on="CD8+ T"), replace(many, on="T cells")])
+
+    assert (found.on, found.status) == ("T cells", "weak")
+    assert found.note == "on CD8+ T: valley: 300 events, needs 1000; placed on T cells"
+
+
+def test_no_population_will_do(one_peak):
+    """A threshold that none can place is refused with the reason of each."""
+    smears = [replace(evidence(one_peak), on=name) for name in ("CD8+ T", "T cells")]
+
+    found = fit_first(parse_chain("valley"), smears)
+
+    assert found.refused
+    assert "on CD8+ T: valley: no valley" in found.note
+    assert "on T cells: valley: no valley" in found.note
+
+
+def test_a_moved_cut_lies_that_far_on_its_scale(two_peaks):
+    """Half a decade up is half a decade on the axis the analyst sees."""
+    found = fit_threshold(parse_chain("valley"), evidence(two_peaks))
+
+    shown = SCALE([found.value, found.moved(0.1), found.moved(-0.1)])
+
+    assert shown[1] - shown[0] == pytest.approx(0.1)
+    assert shown[0] - shown[2] == pytest.approx(0.1)
+
+
+def test_a_persons_cut_does_not_move(two_peaks):
+    """Nobody knows how unsure a person was: no interval is invented."""
+    found = fit_threshold(parse_chain("at(700)"), evidence(two_peaks))
+
+    assert found.interval == (700, 700)
+    assert found.origin == "person"
