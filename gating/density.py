@@ -8,7 +8,16 @@ from scipy.ndimage import gaussian_filter1d
 
 from gating.tally import Tally
 
-__all__ = ["Density", "Valley", "deepest_valley", "estimate_density", "peaks", "resample_valley"]
+__all__ = [
+    "Density",
+    "Valley",
+    "deepest_valley",
+    "estimate_density",
+    "peaks",
+    "resample_valley",
+    "top_valley",
+    "valleys",
+]
 
 BINS = 1024
 _TAIL = 0.0005
@@ -75,16 +84,26 @@ def estimate_density(
     return Density((edges[:-1] + edges[1:]) / 2, heights / (shown.n * step), binned, bandwidth)
 
 
-def deepest_valley(density: Density, *, max_depth: float = 0.8, min_share: float = 0.005) -> Valley | None:
-    """Return the valley below the highest second peak, or None where no valley is deep enough.
+def valleys(density: Density, *, max_depth: float = 0.8, min_share: float = 0.005) -> list[Valley]:
+    """List the valleys that are deep enough and have enough events on either side, from left to right.
 
-    Of the minima no higher than ``max_depth`` times the lower of the peaks on their two sides, and
-    with at least ``min_share`` of the events on each, the most prominent is taken: the one that falls
-    furthest below the lower peak. Ripples on a peak are too shallow, bumps in a tail not prominent.
+    The peaks beside a minimum are the highest that can be reached without passing a lower place; ``depth`` is the
+    minimum over the lower of the two. Ripples on a peak are too shallow, bumps in a tail have too few events.
     """
-    valleys = [valley for valley in _minima(density) if valley.depth <= max_depth]
-    valleys = [valley for valley in valleys if min_share <= valley.share_above <= 1 - min_share]
-    return max(valleys, key=lambda valley: valley.prominence, default=None)
+    found = [valley for valley in _minima(density) if valley.depth <= max_depth]
+    return [valley for valley in found if min_share <= valley.share_above <= 1 - min_share]
+
+
+def deepest_valley(density: Density, *, max_depth: float = 0.8, min_share: float = 0.005) -> Valley | None:
+    """Return the most prominent of the valleys: the one that falls furthest below its lower peak; None if none."""
+    found = valleys(density, max_depth=max_depth, min_share=min_share)
+    return max(found, key=lambda valley: valley.prominence, default=None)
+
+
+def top_valley(density: Density, *, max_depth: float = 0.8, min_share: float = 0.005) -> Valley | None:
+    """Return the valley below the brightest population: bright means the top one where there are three."""
+    found = valleys(density, max_depth=max_depth, min_share=min_share)
+    return found[-1] if found else None
 
 
 def peaks(density: Density, *, min_height: float = 0.05) -> list[float]:
@@ -116,9 +135,10 @@ def resample_valley(
     sigma = max(density.bandwidth / (step * join), 1.0)
     heights = gaussian_filter1d(drawn, sigma, mode="constant", truncate=4.0)
     place = [int((x - density.grid[0]) / (step * join)) for x in (valley.left_peak, valley.right_peak)]
-    lowest = place[0] + np.argmin(heights[:, place[0] : place[1] + 1], axis=1)
-    middle = int((valley.position - density.grid[0]) / (step * join))
-    lower = np.minimum(heights[:, : middle + 1].max(axis=1), heights[:, middle:].max(axis=1))
+    between = heights[:, place[0] : place[1] + 1]
+    lowest = place[0] + np.argmin(between, axis=1)
+    middle = int((valley.position - density.grid[0]) / (step * join)) - place[0]
+    lower = np.minimum(between[:, : middle + 1].max(axis=1), between[:, middle:].max(axis=1))
     there = heights[np.arange(replicates), lowest] <= max_depth * lower
     found = (lowest + _vertex(heights, lowest))[there]
     return float(np.std(found)) * step * join if len(found) else float("nan"), float(there.mean())
@@ -141,25 +161,28 @@ def _silverman(shown: Tally) -> float:
 
 
 def _minima(density: Density) -> list[Valley]:
-    """List every local minimum with the highest peak on either side of it."""
+    """List every local minimum with the highest peaks that are reached from it without passing a lower place."""
     heights, grid = density.heights, density.grid
     share_above = 1 - np.cumsum(density.counts) / density.counts.sum()
-    valleys = []
+    found = []
     for first, last in _floors(heights):
         middle = (first + last) // 2
-        left, right = int(np.argmax(heights[:first])), int(last + np.argmax(heights[last:]))
-        lower = float(min(heights[left], heights[right]))
-        valleys.append(
+        lower = np.flatnonzero(heights < heights[middle])
+        start = int(max(lower[lower < first], default=-1)) + 1
+        stop = int(min(lower[lower > last], default=len(heights)))
+        left, right = start + int(np.argmax(heights[start:first])), last + int(np.argmax(heights[last:stop]))
+        side = float(min(heights[left], heights[right]))
+        found.append(
             Valley(
                 position=float((grid[first] + grid[last]) / 2),
-                depth=float(heights[middle]) / lower,
-                prominence=lower - float(heights[middle]),
+                depth=float(heights[middle]) / side,
+                prominence=side - float(heights[middle]),
                 left_peak=float(grid[left]),
                 right_peak=float(grid[right]),
                 share_above=float(share_above[middle]),
             )
         )
-    return valleys
+    return found
 
 
 def _floors(heights: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ column that is not one of these names is a chain of threshold steps, placed by :
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class Frame:
     """Fit axis ``i`` by a chain on the population that the row names, on a scale (fitted if None)."""
     scale: Callable[[int], Transform]
     """The display scale of axis ``i``, as fitted on the parent."""
+    offsets: Callable[[Transform | None], tuple[Threshold, Threshold, Threshold] | str]
+    """Place the first axis above and below the second's threshold, and that; or say why they cannot be."""
 
     @property
     def events(self) -> NDArray[np.float64]:
@@ -125,6 +127,7 @@ def fit_quadrant(
     frame: Frame,
     *,
     quadrant: str,
+    offset: bool = False,
     x: Chain = CHAIN,
     y: Chain = CHAIN,
     transform: Transform | None = None,
@@ -132,9 +135,16 @@ def fit_quadrant(
     """Keep one of the four quadrants, which together partition the parent.
 
     ``quadrant`` gives the sign on each channel, ``+-`` for positive on the first and negative on the
-    second. The four quadrants of a pair share the thresholds of the population they are fitted on.
+    second. The four quadrants of a pair share the thresholds of the population they are fitted on. With
+    ``offset=yes`` the first channel has two: one for events positive for the second channel, one for the others;
+    where the events have no such valleys, the chains ``x`` and ``y`` decide as they do without.
     """
-    thresholds = (frame.threshold(0, x, transform), frame.threshold(1, y, transform))
+    found = frame.offsets(transform) if offset else ""
+    if isinstance(found, str):
+        thresholds = tuple(_with_note(frame.threshold(i, chain, transform), found) for i, chain in enumerate((x, y)))
+    else:
+        above, below, second = found
+        thresholds = (above if quadrant[1] == "+" else below, second)
     if any(threshold.refused for threshold in thresholds):
         return Fit(None, thresholds)
     scales = tuple(threshold.scale for threshold in thresholds)
@@ -143,6 +153,14 @@ def fit_quadrant(
         return QuadrantGate(frame.channels, tuple(values), quadrant, transforms=scales)
 
     return _placed(thresholds, move)
+
+
+def _with_note(threshold: Threshold, why_no_offset: str) -> Threshold:
+    """Add why both halves share one cut."""
+    if not why_no_offset:
+        return threshold
+    note = "; ".join(filter(None, [f"one cut for both halves: {why_no_offset}", threshold.note]))
+    return replace(threshold, note=note)
 
 
 def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95) -> Fit:

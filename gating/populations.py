@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 from gating.errors import ChannelError, CompensationError
 from gating.gates import BooleanGate, Gate
 from gating.methods import Chain, Fit, Frame
+from gating.offsets import fit_offsets
 from gating.sample import NO_ALIASES, Sample
 from gating.tally import Tally, tally
 from gating.template import ROOT, GatingTemplate, Row
-from gating.thresholds import ControlValues, Evidence, Threshold, fit_first
+from gating.thresholds import ControlValues, Evidence, Threshold, fit_first, offset_threshold
 from gating.transforms import Linear, Transform, estimate_logicle
 
 __all__ = ["Controls", "GatedSample", "Population", "control_values", "gate_sample", "needed_controls"]
 
 Controls = Mapping[tuple[str, str, str], ControlValues]
 """Control values by role, population the threshold is fitted on, and marker."""
+OffsetThresholds = tuple[Threshold, Threshold, Threshold]
+"""The first channel's among events positive and negative for the second, and the second's."""
 NO_CONTROLS: Controls = MappingProxyType({})
 
 
@@ -229,6 +232,7 @@ class _Fitter:
     controls: Controls
     thresholds: dict[tuple[object, ...], Threshold] = field(default_factory=dict)
     scales: dict[tuple[str, str], Transform] = field(default_factory=dict)
+    pairs: dict[tuple[object, ...], OffsetThresholds | str] = field(default_factory=dict)
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
     def applies(self, row: Row) -> bool:
@@ -276,7 +280,11 @@ class _Fitter:
 
         if row.fit is None:
             return Fit(None, ())
-        fit = row.fit(Frame(names, gather, threshold, scale))
+
+        def offsets(transform: Transform | None) -> OffsetThresholds | str:
+            return self.offsets(row.channels, self.fitted_on(row), transform)
+
+        fit = row.fit(Frame(names, gather, threshold, scale, offsets))
         known = [
             t if t.marker else replace(t, marker=marker, on=row.parent)
             for t, marker in zip(fit.thresholds, row.channels, strict=False)
@@ -289,6 +297,34 @@ class _Fitter:
         if key not in self.thresholds:
             self.thresholds[key] = fit_first(chain, [self.evidence(marker, name, transform) for name in on])
         return self.thresholds[key]
+
+    def offsets(
+        self, markers: tuple[str, ...], on: tuple[str, ...], transform: Transform | None
+    ) -> OffsetThresholds | str:
+        """Fit the three thresholds of an offset quadrant on the first population that has them."""
+        key = ("offset", markers, on, transform)
+        if key not in self.pairs:
+            found: OffsetThresholds | str = "no population to fit on"
+            for name in on:
+                found = self._offsets(markers, name, transform)
+                if not isinstance(found, str):
+                    break
+            self.pairs[key] = found
+        return self.pairs[key]
+
+    def _offsets(self, markers: tuple[str, ...], on: str, transform: Transform | None) -> OffsetThresholds | str:
+        scales = tuple(transform or self.scale(marker, on) for marker in markers)
+        chosen = self.members(on)
+        first, second = (self.sample.events[:, self.columns[marker]][chosen] for marker in markers)
+        known = np.isfinite(first) & np.isfinite(second)
+        found = fit_offsets(first[known], second[known], (scales[0], scales[1]))
+        if isinstance(found, str):
+            return found
+        return (
+            offset_threshold(found.first_above, scales[0], marker=markers[0], on=on, within=f"{markers[1]}+"),
+            offset_threshold(found.first_below, scales[0], marker=markers[0], on=on, within=f"{markers[1]}-"),
+            offset_threshold(found.second, scales[1], marker=markers[1], on=on, within=""),
+        )
 
     def evidence(self, marker: str, on: str, transform: Transform | None) -> Evidence:
         """Return what a step may look at on one population."""

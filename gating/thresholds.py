@@ -16,11 +16,22 @@ from sklearn.mixture import GaussianMixture
 
 from gating.density import Density, Valley, deepest_valley, estimate_density, peaks, resample_valley
 from gating.errors import ThresholdError, missing
+from gating.offsets import Line
 from gating.options import OptionError, bind_options, split_options, split_outside
 from gating.tally import Tally
 from gating.transforms import Linear, Transform, decade
 
-__all__ = ["STEPS", "ControlValues", "Evidence", "Step", "Threshold", "fit_first", "fit_threshold", "parse_chain"]
+__all__ = [
+    "STEPS",
+    "ControlValues",
+    "Evidence",
+    "Step",
+    "Threshold",
+    "fit_first",
+    "fit_threshold",
+    "offset_threshold",
+    "parse_chain",
+]
 
 CONTROL_ROLES = ("untransduced", "fmo", "unstained")
 
@@ -84,6 +95,8 @@ class Threshold:
     """The channel it cuts, as the template names it."""
     on: str = ""
     """The population it was fitted on."""
+    within: str = ""
+    """The part of that population, if not all of it: ``CD45RA+``."""
 
     @property
     def refused(self) -> bool:
@@ -129,10 +142,35 @@ def valley(evidence: Evidence, *, smoothing: float = 1.5, max_depth: float = 0.8
     spread, share = resample_valley(density, found, max_depth=max_depth)
     if share < 0.5:
         raise ThresholdError(f"a valley of depth {found.depth:.2f} that only {share:.0%} of resamples have")
-    reasons = [f"shallow valley (depth {found.depth:.2f})"] if found.depth > SHALLOW else []
+    status, note = _trust(found.depth, share)
+    return _threshold(evidence, found.position, "valley", status, note, found.depth, spread)
+
+
+def offset_threshold(line: Line, scale: Transform, *, marker: str, on: str, within: str) -> Threshold:
+    """Return the threshold that one line of an offset quadrant is."""
+    status, note = _trust(line.depth, line.share)
+    own = f"no valley of its own within {within}" if line.shared else ""
+    return Threshold(
+        float(scale.inverse([line.position])[0]),
+        "valley",
+        status,
+        line.n,
+        line.depth,
+        "; ".join(filter(None, [own, note])),
+        "data",
+        line.spread,
+        scale,
+        marker,
+        on,
+        "" if line.shared else within,
+    )
+
+
+def _trust(depth: float, share: float) -> tuple[str, str]:
+    """Say how far to trust a valley, and why not further."""
+    reasons = [f"shallow valley (depth {depth:.2f})"] if depth > SHALLOW else []
     reasons += [f"{share:.0%} of resamples have the valley"] if share < SURE_SHARE else []
-    status = "weak" if reasons else "sure"
-    return _threshold(evidence, found.position, "valley", status, "; ".join(reasons), found.depth, spread)
+    return "weak" if reasons else "sure", "; ".join(reasons)
 
 
 SHALLOW = 0.5

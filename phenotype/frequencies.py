@@ -37,8 +37,8 @@ GATE_COLUMNS = (
     "parent", "parent_count", "valley_depth", "note", "kind",
 )  # fmt: skip
 THRESHOLD_COLUMNS = (
-    "sample_id", "batch", "marker", "population", "threshold", "ci_low", "ci_high", "spread_decades", "origin",
-    "source", "status", "n", "valley_depth", "negative_median", "positive_median", "transform", "note",
+    "sample_id", "batch", "marker", "population", "within", "threshold", "ci_low", "ci_high", "spread_decades",
+    "origin", "source", "status", "n", "valley_depth", "negative_median", "positive_median", "transform", "note",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -116,11 +116,11 @@ def threshold_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
 
     Cuts that several populations share appear once. Values are on the linear scale, the spread is in decades.
     """
-    rows: dict[tuple[str, str, str], Row] = {}
+    rows: dict[tuple[str, ...], Row] = {}
     for population in gated.populations.values():
         if population.thresholds and gated.template.row(population.name).method != "singlets":
             for threshold in population.thresholds:
-                named = (threshold.marker, threshold.on, threshold.source)
+                named = (threshold.marker, threshold.on, threshold.within, threshold.source)
                 if named not in rows:
                     rows[named] = _threshold_row(key, gated, threshold)
     return list(rows.values())
@@ -203,6 +203,7 @@ def _threshold_row(key: SampleKey, gated: GatedSample, threshold: Threshold) -> 
         "batch": key.batch,
         "marker": threshold.marker,
         "population": threshold.on,
+        "within": threshold.within,
         "threshold": _known(threshold.value),
         "ci_low": _known(low),
         "ci_high": _known(high),

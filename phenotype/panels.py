@@ -42,7 +42,8 @@ GRID = 96
 
 Controls = Mapping[tuple[str, str, str], ControlValues]
 Line = NDArray[np.float64]
-AnyGate = RangeGate | RectangleGate | PolygonGate | EllipseGate | QuadrantGate | RatioGate
+Shape = RangeGate | RectangleGate | PolygonGate | EllipseGate | RatioGate
+AnyGate = Shape | QuadrantGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +220,21 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
     members = gated.populations[first.parent].members
     linear = gated.sample.events[:0] if members is None else gated.sample.events[members]
     values = [scale(linear[:, column]) for scale, column in zip(scales, columns, strict=True)]
-    gate = first.gate if isinstance(first.gate, AnyGate) else None
-    cuts = [_cuts(gated, first, i, scale) for i, scale in enumerate(scales)]
+    gate = first.gate if isinstance(first.gate, Shape) else None
+    cuts = [
+        list(dict.fromkeys(cut for population in step for cut in _cuts(gated, population, i, scale)))
+        for i, scale in enumerate(scales)
+    ]
     axes = [
         _scaled_axis(gated, column, scale, shown, cut)
         for column, scale, shown, cut in zip(columns, scales, values, cuts, strict=True)
     ]
     names = tuple(gated.sample.channels[column].name for column in columns)
-    placed = _outlines(gate, names, scales, axes) if gate else _found_lines(cuts, axes)
+    quadrants = [population.gate for population in step if isinstance(population.gate, QuadrantGate)]
+    if quadrants:
+        placed = _quadrant_lines(quadrants, names, scales, axes)
+    else:
+        placed = _outlines(gate, names, scales, axes) if gate else _found_lines(cuts, axes)
     tube = _control(row.controls, first.thresholds, controls) if len(axes) == 1 else None
     return Panel(
         title=first.name if len(step) == 1 else " × ".join(row.channels),
@@ -357,7 +365,7 @@ def _counts(values: list[NDArray[np.float64]], axes: list[Axis]) -> NDArray[np.u
     return np.bincount(place, minlength=bins ** len(axes)).astype(np.uint32).reshape(shape)
 
 
-def _outlines(gate: AnyGate, names: tuple[str, ...], scales: list[Transform], axes: list[Axis]) -> list[Line]:
+def _outlines(gate: Shape, names: tuple[str, ...], scales: list[Transform], axes: list[Axis]) -> list[Line]:
     """Return the lines of a gate on the axes of its panel, display scale."""
     if isinstance(gate, RangeGate):
         axis = names.index(gate.channels[0])
@@ -370,10 +378,22 @@ def _outlines(gate: AnyGate, names: tuple[str, ...], scales: list[Transform], ax
     if isinstance(gate, RatioGate):
         return [_ray(gate, slope, names, scales, axes) for slope in (gate.minimum, gate.maximum) if np.isfinite(slope)]
     order = [gate.channels.index(name) for name in names]
-    if isinstance(gate, QuadrantGate):
-        return [_across(i, _display(scales[i], gate.thresholds[order[i]]), axes) for i in (0, 1)]
     corners = _corners(gate, [scales[i] for i in np.argsort(order)])
     return [corners[:, order]]
+
+
+def _quadrant_lines(
+    gates: list[QuadrantGate], names: tuple[str, ...], scales: list[Transform], axes: list[Axis]
+) -> list[Line]:
+    """Return the lines between quadrants: one across at the second cut, and the first cut on either side of it."""
+    lines: dict[tuple[float, ...], Line] = {}
+    for gate in gates:
+        order = [gate.channels.index(name) for name in names]
+        x, y = (_display(scale, gate.thresholds[i]) for scale, i in zip(scales, order, strict=True))
+        end = axes[1].high if gate.signs[order[1]] == "+" else axes[1].low
+        lines[y,] = _across(1, y, axes)
+        lines[x, y, end] = np.array([(x, y), (x, end)])
+    return list(lines.values())
 
 
 def _corners(gate: RectangleGate | PolygonGate | EllipseGate, scales: list[Transform]) -> Line:

@@ -71,7 +71,7 @@ def test_four_quadrants_are_one_panel_with_four_percentages():
 def test_a_quadrant_label_agrees_with_the_density_under_it():
     """The corner that says naive must be the corner where the naive cells are: x is CD62L, y is CD45RA."""
     (panel,) = panels(QUADRANTS)
-    vertical, horizontal = panel.outlines
+    horizontal, vertical, _ = panel.outlines
     x = np.linspace(panel.x.low, panel.x.high, 97)[:-1] >= vertical[0, 0]
     y = np.linspace(panel.y.low, panel.y.high, 97)[:-1] >= horizontal[0, 1]
 
