@@ -247,7 +247,7 @@ def test_car_positive_and_negative_cells_are_cut_at_the_same_place(finished):
 
     for sample in ("P1", "P4"):
         for subset in SUBSETS:
-            assert cuts[sample, subset] == cuts[sample, f"CAR- {subset}"]
+            assert cuts[sample, f"{subset} (not CD4+ T)"] == cuts[sample, f"CAR- {subset} (not CD4+ T)"]
 
 
 @pytest.mark.parametrize(("family", "tests"), [("all", 8), ("contrast", 4)])
@@ -281,7 +281,7 @@ def test_a_sound_study_has_no_findings(finished):
         ("study.toml", "min_viability = 0.7", "min_viability = 0.99", "viability"),
         ("study.toml", "min_subset_events = 50", "not_quantified_below = 100000", "not_quantified"),
         ("gating.csv", 'CD3,"valley >', 'CD3,"valley(min_events=100000) >', "gate_refused"),
-        ("gating.csv", "quadrant=++; on=T cells", "quadrant=++; on=T cells; x=at(1)", "subsets_partition"),
+        ("gating.csv", "quadrant=++; offset=yes; on", "quadrant=++; x=at(1); on", "subsets_partition"),
     ],
 )
 def test_a_sample_that_fails_a_limit_of_the_study_is_said(finished, change, file, old, new, check):
