@@ -75,6 +75,7 @@ from gating.populations import (
     pool_controls,
 )
 from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
+from gating.spillover import SpilloverFit, StainFit, combine_stains, fit_spillover, fit_stain
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
 from gating.transforms import (
@@ -126,12 +127,15 @@ __all__ = [
     "Row",
     "Sample",
     "Spillover",
+    "SpilloverFit",
+    "StainFit",
     "TemplateError",
     "Threshold",
     "ThresholdError",
     "Transform",
     "TransformError",
     "UnsupportedFCSError",
+    "combine_stains",
     "compensate",
     "control_values",
     "decade",
@@ -139,6 +143,8 @@ __all__ = [
     "estimate_logicle",
     "file_spillover",
     "find_channel",
+    "fit_spillover",
+    "fit_stain",
     "gate_from_coordinates",
     "gate_sample",
     "marker_in",
