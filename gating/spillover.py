@@ -41,7 +41,7 @@ BRIGHTEST = 0.5
 NEGATIVE_QUANTILE = 0.999
 """Of the unstained tube: one event in a thousand above it is called positive wrongly."""
 LEAST_POSITIVE = 200
-"""Positives: where they scatter by 0.1 of their signal, as dim stains do, the brighter 100 have a standard error of 0.01.
+"""Positives: if they scatter by 0.1 of their signal, as dim stains do, the brighter 100 have a standard error of 0.01.
 Published matrices from 137 stained cells were unreliable."""
 LEAST_NEGATIVE = 200
 """The error that the negatives add is then no larger than that of as many positives."""
@@ -116,7 +116,7 @@ class _Events:
 def fit_spillover(
     stains: Mapping[str, Sample],
     *,
-    unstained: Sample | None = None,
+    unstained: Sequence[Sample] = (),
     detectors: Sequence[str] = (),
     source: str = "single stains",
 ) -> SpilloverFit:
@@ -127,7 +127,7 @@ def fit_spillover(
     stains
         By $PnN of the detector that each was stained for: one uncompensated tube each.
     unstained
-        A tube without stain, used where its particles are those of the stain; else the stain's own negatives are.
+        Tubes without stain. The first whose particles are those of a stain is used; else the stain's own negatives.
     detectors
         Rows and columns of the matrix, by $PnN; those without a stain spill into no other. Empty: the stained ones.
     source
@@ -166,7 +166,7 @@ def fit_spillover(
     return SpilloverFit(combine_stains(fits, columns, source), tuple(fits))
 
 
-def fit_stain(sample: Sample, detector: str, detectors: Sequence[str], *, unstained: Sample | None = None) -> StainFit:
+def fit_stain(sample: Sample, detector: str, detectors: Sequence[str], *, unstained: Sequence[Sample] = ()) -> StainFit:
     """Measure what each detector sees of the stain of one tube.
 
     Of the densest half of the events by scatter, those are positive that lie above 99.9 % of the unstained ones, or
@@ -184,7 +184,7 @@ def fit_stain(sample: Sample, detector: str, detectors: Sequence[str], *, unstai
     detectors
         $PnN of the columns wanted; ``detector`` is one of them.
     unstained
-        The tube without stain.
+        Tubes without stain, of cells or of beads; the first whose particles are the same by scatter is used.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def fit_stain(sample: Sample, detector: str, detectors: Sequence[str], *, unstai
     stained, saturated = _usable(sample, columns, own)
     inside = _main_population(stained.scatter)
     cells = stained.at(inside(stained.scatter))
-    alike = None if unstained is None else _same_particles(_usable(unstained, columns, own)[0], inside)
+    negative_tube, alike = _same_particles(unstained, columns, own, inside)
     positive, negative = _sides(sample, cells, own, alike, columns)
     bright = positive.at(positive.signals[:, own] >= np.quantile(positive.signals[:, own], 1 - BRIGHTEST))
     differences = bright.signals - _matched(bright.scatter, negative)
@@ -220,7 +220,7 @@ def fit_stain(sample: Sample, detector: str, detectors: Sequence[str], *, unstai
         errors=errors,
         n_positive=len(bright),
         n_negative=len(negative),
-        negative="own negatives" if alike is None or unstained is None else unstained.name,
+        negative=negative_tube,
         separation=separation,
         warnings=(
             *_saturation_warnings(sample.name, detector, saturated),
@@ -321,10 +321,16 @@ def _debris_end(sizes: Numbers) -> float:
     return valley.position if valley is not None and valley.share_above >= LEAST_CELLS else -np.inf
 
 
-def _same_particles(unstained: _Events, inside: Callable[[Numbers], Flags]) -> _Events | None:
-    """Return the unstained events in a stain's main population; None where they are other particles, as by beads."""
-    alike = unstained.at(inside(unstained.scatter))
-    return alike if len(alike) >= SAME_PARTICLES * max(len(unstained), 1) else None
+def _same_particles(
+    tubes: Sequence[Sample], columns: Sequence[str], own: int, inside: Callable[[Numbers], Flags]
+) -> tuple[str, _Events | None]:
+    """Return name and events of the first unstained tube with the scatter of a stain's main population."""
+    for tube in tubes:
+        events = _usable(tube, columns, own)[0]
+        alike = events.at(inside(events.scatter))
+        if len(alike) >= SAME_PARTICLES * max(len(events), 1):
+            return tube.name, alike
+    return "own negatives", None
 
 
 def _sides(

@@ -34,6 +34,7 @@ from phenotype.pipeline.ledger import file_hash
 from phenotype.pipeline.work import prepare
 from phenotype.pipeline.write import as_typed
 from phenotype.samples import SampleRow, read_samples
+from phenotype.spillover import SPILLOVER_COLUMNS, matrix_source
 from phenotype.study import Study, read_study
 
 __all__ = ["Export", "export_fcs", "members_of"]
@@ -87,6 +88,7 @@ def export_fcs(
     for own in settings.inputs[1:]:
         _check_unchanged(own, hashes.get(own.name), own.name)
     rows = {row.sample_id: row for row in read_samples(settings).rows}
+    compensation_of = _compensations(settings, results)
     gates = _by_sample(results / "gates.csv", GATE_COLUMNS)
     counts = _by_sample(results / "populations.csv", POPULATION_COLUMNS)
     folder = out or results / "export" / "fcs"
@@ -96,7 +98,7 @@ def export_fcs(
         row = rows[name]
         try:
             _check_unchanged(row.path, hashes.get(row.file), row.tube)
-            _write(folder / f"{name}.fcs", row, settings, gates.get(name, []), counts[name])
+            _write(folder / f"{name}.fcs", row, settings, compensation_of(row.batch), gates.get(name, []), counts[name])
             written.append(f"{name}.fcs")
         except (GatingError, ExportError, OSError) as error:
             failures.append({"file": row.tube, "stage": "export", "error": str(error)})
@@ -154,10 +156,17 @@ def _inside(sample: Sample, row: Row, members: Mapping[str, Members]) -> Members
     return gate.contains(sample.events[:, [sample.index(channel) for channel in gate.channels]])
 
 
-def _write(path: Path, row: SampleRow, study: Study, gates: Iterable[Row], counts: Iterable[Row]) -> None:
+def _write(
+    path: Path,
+    row: SampleRow,
+    study: Study,
+    compensation: Spillover | str,
+    gates: Iterable[Row],
+    counts: Iterable[Row],
+) -> None:
     """Write one file with its populations, after making sure that their counts are those of the run."""
     raw = read_fcs(row.path, name=row.tube, dataset=row.dataset or None, repairs=study.reading.repairs)
-    members = members_of(prepare(raw, _compensation(study)), gates, row.tube)
+    members = members_of(prepare(raw, compensation), gates, row.tube)
     for count in counts:
         found = members.get(count["population"])
         if ("" if found is None else str(np.count_nonzero(found))) != count["count"]:
@@ -181,8 +190,28 @@ def _unique(names: Iterable[str], taken: set[str]) -> Iterator[str]:
         yield f"population {name}" if name in taken else name
 
 
-def _compensation(study: Study) -> Spillover | str:
-    return study.compensation if isinstance(study.compensation, str) else read_spillover(study.compensation)
+def _compensations(study: Study, results: Path) -> Callable[[str], Spillover | str]:
+    """Return what gives the compensation of a batch, as the run had it."""
+    if study.compensation == "controls":
+        return _matrices(results / "spillover.csv").__getitem__
+    found = study.compensation if isinstance(study.compensation, str) else read_spillover(study.compensation)
+    return lambda _batch: found
+
+
+def _matrices(path: Path) -> dict[str, Spillover]:
+    """Return the matrix that a run has measured on the single stains of each batch, to the last digit."""
+    rows: dict[str, list[Row]] = {}
+    for row in _table(path, SPILLOVER_COLUMNS):
+        if row["used"] == "1":
+            rows.setdefault(row["batch"], []).append(row)
+    matrices = {}
+    for batch, found in rows.items():
+        names = list(dict.fromkeys(row["fluorochrome"] for row in found))
+        matrix = np.eye(len(names))
+        for row in found:
+            matrix[names.index(row["fluorochrome"]), names.index(row["detector"])] = float(row["coefficient"])
+        matrices[batch] = Spillover(tuple(names), matrix, matrix_source(batch))
+    return matrices
 
 
 def _inputs(results: Path) -> Mapping[str, str]:
@@ -203,8 +232,15 @@ def _check_unchanged(path: Path, digest: str | None, name: str) -> None:
 
 
 def _by_sample(path: Path, columns: Iterable[str]) -> dict[str, list[Row]]:
-    """Return the rows of a table of a run, by sample, as the run had them before it guarded formulas."""
+    """Return the rows of a table of a run, by sample."""
     found: dict[str, list[Row]] = {}
+    for row in _table(path, columns):
+        found.setdefault(row["sample_id"], []).append(row)
+    return found
+
+
+def _table(path: Path, columns: Iterable[str]) -> list[Row]:
+    """Return the rows of a table of a run, as the run had them before it guarded formulas."""
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             table = csv.DictReader(stream)
@@ -213,9 +249,6 @@ def _by_sample(path: Path, columns: Iterable[str]) -> dict[str, list[Row]]:
                 raise ExportError(
                     f"{path.name}: no column {absent[0]!r}; another version wrote it, run the study again"
                 )
-            for row in table:
-                typed = {column: as_typed(text) for column, text in row.items()}
-                found.setdefault(typed["sample_id"], []).append(typed)
+            return [{column: as_typed(text) for column, text in row.items()} for row in table]
     except (OSError, csv.Error) as error:
         raise ExportError(f"{path.name}: cannot be read as a table of a run: {error}") from error
-    return found

@@ -41,6 +41,10 @@ def _as_tuple(value: object) -> object:
 Names = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
+_WORDS = ("file", "controls", "none")
+"""What [compensation] source may be beside a path."""
+
+
 class _Files(_Section):
     """[study]: the name, and the study's own files, relative to study.toml."""
 
@@ -62,20 +66,25 @@ class _Compensation(_Section):
     """[compensation]: where the spillover matrix is from."""
 
     source: Text = "file"
-    """``file``: the matrix the cytometer stored with each file, since it was made on that day; a .csv: one
-    matrix for all; ``none``: the events are compensated already, which only a person can know."""
+    """``file``: the matrix the cytometer stored with each file, since it was made on that day; ``controls``: one
+    for each batch, measured on its single stains; a .csv: one matrix for all; ``none``: the events are compensated
+    already, which only a person can know."""
+    without_stain: Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)] = ()
+    """Markers or detectors that need no single stain under ``controls``: what they spill into others is taken for 0.
+    None by default: a stain that was forgotten is then found."""
 
     @field_validator("source")
     @classmethod
     def _known(cls, source: str) -> str:
-        if source == "controls":
-            raise ValueError(
-                "a matrix from single stains is not available; export it from the cytometer's software and "
-                "name the .csv, or use 'file'"
-            )
-        if source not in {"file", "none"} and not source.casefold().endswith(".csv"):
-            raise ValueError("it must be 'file', 'none' or the path of a matrix .csv")
+        if source not in _WORDS and not source.casefold().endswith(".csv"):
+            raise ValueError("it must be 'file', 'controls', 'none' or the path of a matrix .csv")
         return source
+
+    @model_validator(mode="after")
+    def _of_use(self) -> "_Compensation":
+        if self.without_stain and self.source != "controls":
+            raise ValueError(f"without_stain is for source 'controls', and source is {self.source!r}; leave it out")
+        return self
 
 
 class Asct(_Section):
@@ -191,8 +200,10 @@ class Study:
     """Sheet of a clinical workbook."""
     kinetics: Path | None
     template: Path
-    compensation: Path | Literal["file", "none"]
+    compensation: Path | Literal["file", "controls", "none"]
     """A matrix .csv, or a word."""
+    without_stain: tuple[str, ...]
+    """Markers or detectors that need no single stain."""
     reading: Reading
     asct: Asct
     markers: Mapping[str, tuple[str, ...]]
@@ -259,7 +270,8 @@ def _study(path: Path, typed: _StudyFile) -> Study:
         sheet=files.sheet,
         kinetics=folder / files.kinetics if files.kinetics else None,
         template=folder / files.template,
-        compensation=cast(Literal["file", "none"], source) if source in {"file", "none"} else folder / source,
+        compensation=cast(Literal["file", "controls", "none"], source) if source in _WORDS else folder / source,
+        without_stain=typed.compensation.without_stain,
         reading=typed.reading,
         asct=typed.asct,
         markers=typed.markers,

@@ -13,8 +13,8 @@ GATING = [
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics",
-    "frequencies", "quality", "provenance", "panels", "figures", "report", "pipeline", "single", "info", "survey",
-    "export", "deidentify", "simulate", "progress", "cli", "__main__",
+    "frequencies", "quality", "spillover", "provenance", "panels", "figures", "report", "pipeline", "single", "info",
+    "survey", "export", "deidentify", "simulate", "progress", "cli", "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 

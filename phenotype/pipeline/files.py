@@ -18,8 +18,10 @@ __all__ = [
     "Failure",
     "compensation_failures",
     "control_failures",
+    "failure_of",
     "grouped",
     "panel_failures",
+    "read_header",
     "read_headers",
     "twin_failures",
 ]
@@ -53,39 +55,52 @@ def read_headers(
     metadata, failures = {}, []
     for row in rows:
         try:
-            found = _header(row, recipe, unlisted)
+            found = read_header(row, recipe, unlisted)
             _detectors(found, recipe, row.tube)
         except (GatingError, OSError) as error:
-            failures.append(_failure(row, "read", str(error)))
+            failures.append(failure_of(row, "read", str(error)))
         else:
             metadata[row.sample_id] = found
     return metadata, failures
 
 
 def compensation_failures(
-    rows: Iterable[SampleRow], metadata: Mapping[str, FCSMetadata], recipe: Recipe
+    rows: Iterable[SampleRow], metadata: Mapping[str, FCSMetadata], recipe_of: Callable[[SampleRow], Recipe]
 ) -> list[Failure]:
-    """List samples that cannot be compensated as the study says; rows without metadata have failed already."""
+    """List samples that cannot be compensated as the study says; rows without metadata have failed already.
+
+    Parameters
+    ----------
+    rows
+        Samples to gate.
+    metadata
+        By sample_id.
+    recipe_of
+        Gives the recipe of a row, or raises what is wrong with the matrix of its batch.
+    """
     failures = []
     for row in rows:
         try:
             if row.sample_id in metadata:
-                _try_compensation(metadata[row.sample_id], recipe)
+                _try_compensation(metadata[row.sample_id], recipe_of(row))
         except CompensationError as error:
-            failures.append(_failure(row, "compensate", str(error)))
+            failures.append(failure_of(row, "compensate", str(error)))
     return failures
 
 
-def control_failures(rows: Iterable[SampleRow], recipe: Recipe, unlisted: Sequence[str] = ()) -> list[Failure]:
+def control_failures(
+    rows: Iterable[SampleRow], recipe_of: Callable[[SampleRow], Recipe], unlisted: Sequence[str] = ()
+) -> list[Failure]:
     """List control tubes that cannot be read or compensated; a marker they lack is said when a threshold needs it."""
     failures = []
     for row in rows:
         try:
-            _try_compensation(_header(row, recipe, unlisted), recipe)
+            recipe = recipe_of(row)
+            _try_compensation(read_header(row, recipe, unlisted), recipe)
         except CompensationError as error:
-            failures.append(_failure(row, "compensate control", str(error)))
+            failures.append(failure_of(row, "compensate control", str(error)))
         except (GatingError, OSError) as error:
-            failures.append(_failure(row, "read control", str(error)))
+            failures.append(failure_of(row, "read control", str(error)))
     return failures
 
 
@@ -106,7 +121,7 @@ def twin_failures(rows: Sequence[SampleRow], recipe: Recipe) -> list[Failure]:
     hashes = {path: file_hash(path) for path in dict.fromkeys(row.path for row in same_size)}
     readable = [row for row in same_size if hashes[row.path] != "unreadable"]
     return [
-        _failure(row, "read", f"{row.tube}: {_twin_fault(row, same)}")
+        failure_of(row, "read", f"{row.tube}: {_twin_fault(row, same)}")
         for same_bytes in _alike(readable, lambda row: hashes[row.path])
         for same in _alike(same_bytes, lambda row: _dataset_number(row, recipe))
         for row in same
@@ -153,8 +168,14 @@ def grouped(failures: Sequence[Failure]) -> list[str]:
     ]
 
 
-def _header(row: SampleRow, recipe: Recipe, unlisted: Sequence[str]) -> FCSMetadata:
-    """Read the header of a row's file; where there is none, say which other may be meant."""
+def read_header(row: SampleRow, recipe: Recipe, unlisted: Sequence[str]) -> FCSMetadata:
+    """Read the header of a row's file; where there is none, say which other may be meant.
+
+    Raises
+    ------
+    FCSError, OSError
+        If the file is not there, or cannot be read.
+    """
     if not os.path.lexists(row.path):
         close = get_close_matches(row.file, unlisted, n=1, cutoff=0.8)
         hint = f"did you mean {close[0]!r}?" if close else "copy it there, or correct the sample sheet"
@@ -162,7 +183,8 @@ def _header(row: SampleRow, recipe: Recipe, unlisted: Sequence[str]) -> FCSMetad
     return read_fcs_metadata(row.path, name=row.tube, dataset=row.dataset or None, repairs=recipe.repairs)
 
 
-def _failure(row: SampleRow, stage: str, error: str) -> Failure:
+def failure_of(row: SampleRow, stage: str, error: str) -> Failure:
+    """Return a row's failure, for failures.csv."""
     return {"file": row.tube, "stage": stage, "error": error}
 
 
@@ -201,6 +223,6 @@ def panel_failures(metadata: Mapping[str, FCSMetadata], rows: Sequence[SampleRow
                     f"files of batch {row.batch or '(none)'} on {usual}: labels or stains are swapped; correct "
                     f"$PnS, or give the file a batch of its own if its panel is different."
                 )
-                failures.append(_failure(row, "panel", fault))
+                failures.append(failure_of(row, "panel", fault))
                 break
     return failures

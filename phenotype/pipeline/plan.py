@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ from phenotype.pipeline.files import (
     read_headers,
     twin_failures,
 )
+from phenotype.pipeline.stains import BatchStains, batches_of, read_batch_stains, recipe_with, voltage_failures
 from phenotype.pipeline.work import Recipe
 from phenotype.samples import JoinReport, SampleRow, ignored_files, join_patients, read_samples, unlisted_files
 from phenotype.study import Study, read_study
 from phenotype.subsets import SUBSETS, quadrant_faults
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "measure_stains"]
 
 ControlKey = tuple[str, str, str, str]
 Controls = dict[ControlKey, tuple[SampleRow, ...]]
@@ -65,6 +67,12 @@ class Plan:
     notes: tuple[str, ...] = ()
     metadata: Mapping[str, FCSMetadata] = field(default_factory=dict)
     """By sample_id."""
+    stains: Mapping[str, BatchStains] = field(default_factory=dict)
+    """By batch, where the samples are compensated by their single stains."""
+
+    def recipe_of(self, row: SampleRow) -> Recipe:
+        """Return the recipe of a row, with the matrix of its batch."""
+        return recipe_with(self.stains, self.recipe, row)
 
 
 def make_plan(path: Path) -> Plan:
@@ -89,19 +97,24 @@ def make_plan(path: Path) -> Plan:
     rows, recipe = sheet.rows, _recipe(study, template, compensation)
     unlisted = unlisted_files(study, rows)
     metadata, failures = read_headers([row for row in rows if row.role in GATED_ROLES], recipe, unlisted)
-    for more in (
-        panel_failures(metadata, rows, recipe),
-        twin_failures(rows, recipe),
-        compensation_failures(rows, metadata, recipe),
-    ):
+    for more in (panel_failures(metadata, rows, recipe), twin_failures(rows, recipe)):
+        failures += _first_of_each(more, failures)
+    stains: dict[str, BatchStains] = {}
+    if study.compensation == "controls":
+        stains = measure_stains(study, rows, _without_failures(metadata, rows, failures), recipe, unlisted)
+    recipe_of = partial(recipe_with, stains, recipe)
+    for more in (compensation_failures(rows, metadata, recipe_of), voltage_failures(rows, metadata, stains)):
         failures += _first_of_each(more, failures)
     bad = {failure["file"] for failure in failures}
     samples = tuple(row for row in rows if row.role in GATED_ROLES and row.tube not in bad)
     if not samples:
-        raise StudyError(grouped(failures) or [f"{study.samples.name}: no product to gate"])
-    controls = _controls(rows, recipe)
+        raise StudyError(
+            grouped([*failures, *_stain_failures(stains)]) or [f"{study.samples.name}: no product to gate"]
+        )
+    controls = _controls([row for row in rows if not stains or row.batch in stains], recipe)
     tubes = {row.tube: row for found in controls.values() for row in found}
-    unusable = control_failures(tubes.values(), recipe, unlisted)
+    unusable = control_failures(tubes.values(), recipe_of, unlisted)
+    unusable += _first_of_each(_stain_failures(stains), unusable)
     join = join_patients(clinical.table["patient_id"], [row for row in rows if row.role == "product"])
     beside = (*_unlisted(unlisted), *_ignored(ignored_files(study, rows)))
     notes = (*sheet.notes, *beside, *_idle_controls(rows, controls, recipe))
@@ -118,7 +131,41 @@ def make_plan(path: Path) -> Plan:
         failures=(*failures, *unusable),
         notes=(*notes, *join.look_alikes, *clinical.notes),
         metadata=metadata,
+        stains=stains,
     )
+
+
+def _without_failures(
+    metadata: Mapping[str, FCSMetadata], rows: Iterable[SampleRow], failures: Iterable[Failure]
+) -> dict[str, FCSMetadata]:
+    """Return what files say that have not failed: labels that are swapped say nothing of their batch."""
+    bad = {failure["file"] for failure in failures}
+    return {row.sample_id: metadata[row.sample_id] for row in rows if row.sample_id in metadata and row.tube not in bad}
+
+
+def measure_stains(
+    study: Study,
+    rows: Sequence[SampleRow],
+    metadata: Mapping[str, FCSMetadata],
+    recipe: Recipe,
+    unlisted: Sequence[str] = (),
+) -> dict[str, BatchStains]:
+    """Measure spillover on the single stains of each batch that has samples.
+
+    Where the study does not take its matrices from them, only of those batches that have stains; where it says that
+    the events are compensated already, of none.
+    """
+    if study.compensation == "none":
+        return {}
+    wanted = batches_of(rows)
+    if study.compensation != "controls":
+        wanted = [batch for batch in wanted if batch in batches_of(rows, "single_stain")]
+    options = {"without_stain": study.without_stain, "unlisted": unlisted}
+    return {batch: read_batch_stains(batch, rows, metadata, recipe, **options) for batch in wanted}
+
+
+def _stain_failures(stains: Mapping[str, BatchStains]) -> list[Failure]:
+    return [failure for batch in stains.values() for failure in batch.failures.values()]
 
 
 def _first_of_each(more: Iterable[Failure], failures: Sequence[Failure]) -> list[Failure]:

@@ -18,13 +18,15 @@ from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUM
 from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
-from phenotype.pipeline.plan import Plan, make_plan
+from phenotype.pipeline.plan import Plan, make_plan, measure_stains
+from phenotype.pipeline.stains import BatchStains, compare_stains
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
 from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
 from phenotype.provenance import check_dates, check_identities
 from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
 from phenotype.samples import SampleRow
+from phenotype.spillover import SPILLOVER_COLUMNS
 from phenotype.statistics.contrasts import compare_groups, summarise_groups
 from phenotype.subsets import SUBSETS
 from phenotype.workers import Pool, workers
@@ -100,8 +102,14 @@ def run_study(
             reused = _gate_samples(plan, controls, hashes, folder, results, pool, fresh=fresh, say=say)
         results.failures[:0] = plan.failures
         results.quality += [finding.row() for finding in _study_findings(plan, results, date.today())]
+        stains = _stains(plan)
+        coefficients, findings = compare_stains(stains, _gated(plan, results), plan.metadata, plan.recipe.compensation)
+        results.quality += [finding.row() for finding in findings]
         tables = _write_tables(plan, results, folder)
-        write_json(folder / "run.json", _manifest(plan, hashes, results, tables, time.perf_counter() - started))
+        write_rows(folder / "spillover.csv", SPILLOVER_COLUMNS, coefficients)
+        hashes_of_stains = {file: digest for found in stains.values() for file, digest in found.hashes.items()}
+        seconds = time.perf_counter() - started
+        write_json(folder / "run.json", _manifest(plan, hashes, hashes_of_stains, results, tables, seconds))
         say("report", 0, 1)
         report = build_report(folder, jobs=jobs)
         say("report", 1, 1)
@@ -149,7 +157,12 @@ def _gate_controls(plan: Plan, hashes: Hashes, pool: Pool, say: Progress) -> tup
             needs.setdefault(row.tube, []).append((population, marker))
     tasks = [
         ControlTask(
-            tube, row.path, row.dataset or None, plan.recipe, tuple(needs[tube]), stained=row.role != "unstained"
+            tube,
+            row.path,
+            row.dataset or None,
+            plan.recipe_of(row),
+            tuple(needs[tube]),
+            stained=row.role != "unstained",
         )
         for tube, row in sorted(tubes.items())
     ]
@@ -213,7 +226,7 @@ def _earlier(folder: Path, key: str, task: GateTask) -> SampleResult | None:
 def _task(plan: Plan, row: SampleRow, controls: ControlsByBatch, folder: Path) -> GateTask:
     key = SampleKey(row.sample_id, row.patient_id, row.tube, row.batch)
     panels = folder / "panels" / f"{row.sample_id}.npz"
-    return GateTask(key, row.path, row.dataset or None, plan.recipe, controls.get(row.batch, {}), panels)
+    return GateTask(key, row.path, row.dataset or None, plan.recipe_of(row), controls.get(row.batch, {}), panels)
 
 
 def _keys(plan: Plan, hashes: Hashes) -> list[str]:
@@ -221,7 +234,6 @@ def _keys(plan: Plan, hashes: Hashes) -> list[str]:
     recipe = plan.recipe
     shared = [
         *(repr((row.population, row.parent, row.channels, row.method, row.arguments)) for row in recipe.template.rows),
-        _matrix_text(recipe.compensation),
         repr(sorted(recipe.aliases.items())),
         repr((recipe.subsets, recipe.control_subsets, recipe.limits, recipe.min_viability, recipe.max_saturated)),
         repr(sorted(recipe.repairs)),
@@ -238,6 +250,7 @@ def _keys(plan: Plan, hashes: Hashes) -> list[str]:
                 row.batch,
                 row.patient_id,
                 hashes[row.path],
+                _matrix_text(plan.recipe_of(row).compensation),
                 *shared,
                 *by_batch.get(row.batch, []),
             ]
@@ -255,18 +268,29 @@ def _matrix_text(compensation: Spillover | str) -> str:
 
 def _study_findings(plan: Plan, results: SampleResult, today: date) -> list[Finding]:
     """Compare samples with each other, and with the day: identities, spillover within batches, brightness between."""
-    gated = {row["sample_id"] for row in results.populations}
-    keywords = {name: metadata.keywords for name, metadata in plan.metadata.items() if name in gated}
+    gated = _gated(plan, results)
+    keywords = {row.sample_id: plan.metadata[row.sample_id].keywords for row in gated}
     findings = [*check_dates(keywords, today), *check_identities(keywords)]
     if plan.recipe.compensation == "file":
-        rows = [row for row in plan.samples if row.sample_id in gated]
-        matrices = {row.sample_id: (row.batch, plan.metadata[row.sample_id]) for row in rows}
+        matrices = {row.sample_id: (row.batch, plan.metadata[row.sample_id]) for row in gated}
         found = {name: (batch, file_spillover(metadata)) for name, (batch, metadata) in matrices.items()}
         findings += check_spillover({name: (batch, matrix) for name, (batch, matrix) in found.items() if matrix})
     markers = plan.recipe.template.row(plan.study.subsets[SUBSETS[0]]).channels
     products = {row.sample_id for row in plan.samples if row.role == "product"}
     thresholds = [row for row in results.thresholds if row["sample_id"] in products]
     return findings + list(check_drift(thresholds, markers))
+
+
+def _stains(plan: Plan) -> Mapping[str, BatchStains]:
+    """Return what the single stains say; a study that does not use them is held against them."""
+    metadata = {row.sample_id: plan.metadata[row.sample_id] for row in plan.samples}
+    return plan.stains or measure_stains(plan.study, plan.rows, metadata, plan.recipe)
+
+
+def _gated(plan: Plan, results: SampleResult) -> list[SampleRow]:
+    """Return the rows that were gated, in the order of the sheet."""
+    gated = {row["sample_id"] for row in results.populations}
+    return [row for row in plan.samples if row.sample_id in gated]
 
 
 def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, pd.DataFrame]:
@@ -305,7 +329,12 @@ def cohort_table(patients: pd.DataFrame, subsets: Sequence[Mapping[str, Any]]) -
 
 
 def _manifest(
-    plan: Plan, hashes: Hashes, results: SampleResult, tables: Mapping[str, pd.DataFrame], seconds: float
+    plan: Plan,
+    hashes: Hashes,
+    stains: Mapping[str, str],
+    results: SampleResult,
+    tables: Mapping[str, pd.DataFrame],
+    seconds: float,
 ) -> dict[str, Any]:
     """Return what is needed to repeat the run, and what the report says of it."""
     study = plan.study
@@ -313,6 +342,7 @@ def _manifest(
     inputs = {path.name: file_hash(path) for path in study.inputs}
     inputs |= {row.file: hashes[row.path] for row in plan.samples}
     inputs |= {row.file: hashes[row.path] for rows in plan.controls.values() for row in rows}
+    inputs |= {file: digest for file, digest in stains.items() if file not in inputs}
     failed = len({row["file"] for row in results.failures})
     synthetic = [m.keywords.get("SYNTHETIC", "").upper() in {"TRUE", "YES", "1"} for m in plan.metadata.values()]
     return {

@@ -59,7 +59,7 @@ def test_mixing_then_fitting_recovers_the_matrix(spill, brightness, seed, univer
     matrix[~np.eye(3, dtype=bool)] = spill
     stains = {dye: tube(dye, spillover=matrix, brightness=brightness, seed=seed + i) for i, dye in enumerate(DYES)}
 
-    fit = fit_spillover(stains, unstained=tube(seed=seed + 9) if universal else None)
+    fit = fit_spillover(stains, unstained=[tube(seed=seed + 9)] if universal else [])
 
     errors = np.array([stain.errors for stain in fit.stains])
     assert (np.abs(fit.spillover.matrix - matrix) <= 6 * errors + 1e-12).all()
@@ -70,7 +70,7 @@ def test_standard_errors_are_as_large_as_the_errors():
     """An interval that is too narrow would call a sound file matrix wrong."""
     z = []
     for seed in range(60):
-        fit = fit_stain(tube("FITC-A", seed=seed), "FITC-A", DYES, unstained=tube(seed=1000 + seed))
+        fit = fit_stain(tube("FITC-A", seed=seed), "FITC-A", DYES, unstained=[tube(seed=1000 + seed)])
         z += [(fit.coefficients[i] - TRUE[0, i]) / fit.errors[i] for i in (1, 2)]
 
     assert 0.75 < np.std(z) < 1.25
@@ -81,7 +81,7 @@ def test_negatives_of_the_same_size_take_autofluorescence_out():
     sample = tube("APC-A", larger=1.2, brightness=3_000, autofluorescence=400, n=20_000, spread=0.2)
     unstained = tube(n=20_000, autofluorescence=400, seed=5, spread=0.2)
 
-    row = fit_stain(sample, "APC-A", DYES, unstained=unstained).coefficients
+    row = fit_stain(sample, "APC-A", DYES, unstained=[unstained]).coefficients
 
     assert row == pytest.approx(TRUE[2], abs=0.005)
 
@@ -93,23 +93,25 @@ def test_the_order_of_events_does_not_matter():
     turned = replace(sample, events=sample.events[order])
     mixed = replace(unstained, events=unstained.events[order])
 
-    one = fit_stain(sample, "PE-A", DYES, unstained=unstained).coefficients
-    other = fit_stain(turned, "PE-A", DYES, unstained=mixed).coefficients
+    one = fit_stain(sample, "PE-A", DYES, unstained=[unstained]).coefficients
+    other = fit_stain(turned, "PE-A", DYES, unstained=[mixed]).coefficients
 
     np.testing.assert_allclose(other, one, rtol=0, atol=1e-12)
 
 
 def test_an_unstained_tube_of_other_particles_is_not_used():
     """Cells are no negatives for beads: the beads' own are."""
-    fit = fit_stain(tube("PE-A"), "PE-A", DYES, unstained=tube(size=110_000.0, autofluorescence=900))
+    fit = fit_stain(tube("PE-A"), "PE-A", DYES, unstained=[tube(size=110_000.0, autofluorescence=900)])
 
     assert fit.negative == "own negatives"
     assert fit.coefficients == pytest.approx(TRUE[1], abs=0.01)
 
 
 def test_an_unstained_tube_of_the_same_particles_is_used():
-    """Then a tube in which every cell is stained can serve."""
-    fit = fit_stain(tube("PE-A", stained=1.0), "PE-A", DYES, unstained=tube(seed=7))
+    """Then a tube in which every cell is stained can serve; of two, beads and cells, the right one is found."""
+    beads = tube(size=110_000.0, seed=8)
+
+    fit = fit_stain(tube("PE-A", stained=1.0), "PE-A", DYES, unstained=[replace(beads, name="beads.fcs"), tube(seed=7)])
 
     assert fit.negative == "unstained.fcs"
     assert fit.coefficients == pytest.approx(TRUE[1], abs=0.01)
@@ -160,13 +162,13 @@ def test_a_tube_without_positives_names_the_brightest_detector():
     """Its stain does not reach the declared detector at all; where it went is what a person needs to know."""
     match = r"FITC-A\.fcs: \d+ positive events on APC-A .* 200 are needed; the brightest detector is FITC-A"
     with pytest.raises(CompensationError, match=match):
-        fit_stain(tube("FITC-A", brightness=4_000, spillover=np.eye(3)), "APC-A", DYES, unstained=tube(seed=3))
+        fit_stain(tube("FITC-A", brightness=4_000, spillover=np.eye(3)), "APC-A", DYES, unstained=[tube(seed=3)])
 
 
 def test_an_unstained_tube_is_no_stain():
     """A forgotten reagent must not become a row of zeros, which would leave all of its spillover in."""
     with pytest.raises(CompensationError, match=r"unstained\.fcs: \d+ positive events on PE-A"):
-        fit_stain(tube(), "PE-A", DYES, unstained=tube(seed=3))
+        fit_stain(tube(), "PE-A", DYES, unstained=[tube(seed=3)])
     with pytest.raises(CompensationError, match=r"unstained\.fcs: no negatives: .* one population on PE-A"):
         fit_stain(tube(), "PE-A", DYES)
 
@@ -188,8 +190,8 @@ def test_a_dim_stain_is_refused():
     unstained = tube(seed=3)
 
     with pytest.raises(CompensationError, match=r"PE-A\.fcs: too dim on PE-A: .* \d\.\d spreads .*; 10 are needed"):
-        fit_stain(tube("PE-A", brightness=300), "PE-A", DYES, unstained=unstained)
-    assert fit_stain(tube("PE-A", brightness=700), "PE-A", DYES, unstained=unstained).separation > 10
+        fit_stain(tube("PE-A", brightness=300), "PE-A", DYES, unstained=[unstained])
+    assert fit_stain(tube("PE-A", brightness=700), "PE-A", DYES, unstained=[unstained]).separation > 10
 
 
 def test_a_coefficient_known_badly_is_said():
@@ -278,7 +280,7 @@ def test_mouse_stains_give_the_authors_row(shared, detector, within):
     unstained = read_fcs(folder / "compensation" / "Compensation-Unstained.fcs")
     stain = read_fcs(folder / "compensation" / f"Compensation-{STAINS[detector]}.fcs")
 
-    fit = fit_stain(stain, detector, authors.channels, unstained=unstained)
+    fit = fit_stain(stain, detector, authors.channels, unstained=[unstained])
 
     assert np.abs(fit.coefficients - authors.matrix[authors.channels.index(detector)]).max() < within
 
@@ -293,7 +295,7 @@ def test_red_dyes_are_not_seen_where_they_do_not_shine(shared, detector, within)
     unstained = read_fcs(folder / "compensation" / "Compensation-Unstained.fcs")
     stain = read_fcs(folder / "compensation" / f"Compensation-{STAINS[detector]}.fcs")
 
-    fit = fit_stain(stain, detector, columns, unstained=unstained)
+    fit = fit_stain(stain, detector, columns, unstained=[unstained])
 
     dark = [columns.index(name) for name in ("Alexa Fluor 488-A", "Alexa Fluor 405-A", "Qdot 605-A")]
     assert np.abs(fit.coefficients[dark]).max() < within
@@ -310,7 +312,7 @@ def test_tubes_of_an_analogue_cytometer_give_the_rows_of_flowcore(shared, detect
     row = next([float(cell) for cell in line[1:]] for line in lines[1:] if line[0].strip('"') == detector)
 
     fit = fit_stain(
-        read_fcs(folder / "data" / file), detector, columns, unstained=read_fcs(folder / "data" / "060909.001")
+        read_fcs(folder / "data" / file), detector, columns, unstained=[read_fcs(folder / "data" / "060909.001")]
     )
 
     assert fit.coefficients == pytest.approx(row, abs=0.005)
