@@ -74,6 +74,7 @@ from gating.populations import (
     needed_controls,
     pool_controls,
 )
+from gating.residual import ResidualSpillover, residual_spillover
 from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
 from gating.spillover import SpilloverFit, StainFit, combine_stains, fit_spillover, fit_stain
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
@@ -124,6 +125,7 @@ __all__ = [
     "RatioGate",
     "RectangleGate",
     "Repair",
+    "ResidualSpillover",
     "Row",
     "Sample",
     "Spillover",
@@ -160,6 +162,7 @@ __all__ = [
     "read_fcs_metadata",
     "read_spillover",
     "read_template",
+    "residual_spillover",
     "same_marker",
     "write_fcs",
     "write_fcs_copy",

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gating import Described, Spillover, StainFit
+from gating import Described, GatedSample, Spillover, StainFit, residual_spillover
 from phenotype.quality import Finding
 
 __all__ = [
     "SPILLOVER_COLUMNS",
     "Voltages",
     "check_against_stains",
+    "check_residual",
     "check_stains",
     "matrix_source",
     "spillover_rows",
@@ -27,6 +28,10 @@ SPILLOVER_COLUMNS = (
 LARGEST_DIFFERENCE = 0.02
 """Of two matrices: twice what ours differs from a person's on real tubes with bright stains. Of a signal of 10,000 it
 is 200, the width of a negative population."""
+
+LARGEST_RESIDUAL = 0.03
+"""Slope of negatives against a signal: 300 at 10,000, the width of a negative population or more. docs/accuracy.md has
+the rates at which wrong coefficients are found, and right ones called wrong."""
 
 Voltages = Mapping[str, float]
 """$PnV by detector, of the detectors that have one."""
@@ -181,6 +186,43 @@ def check_against_stains(
         message += f"; {count} of {len(differences)} coefficients differ by more than {LARGEST_DIFFERENCE:g}"
     severity = "warning" if count else "info"
     yield Finding(sample_id, "spillover_stains", largest.size, LARGEST_DIFFERENCE, severity, message)
+
+
+def check_residual(sample_id: str, gated: GatedSample, population: str) -> Iterator[Finding]:
+    """Look for too much or too little compensation among a sample's own cells, for the detectors that gates look at.
+
+    Parameters
+    ----------
+    sample_id
+        The sample.
+    gated
+        Compensated.
+    population
+        The cells to look at; all events where it is not there or was refused.
+    """
+    members = gated.populations[population].members if population in gated.populations else None
+    columns = {
+        column: marker
+        for marker, column in gated.columns.items()
+        if gated.sample.channels[column].kind == "fluorescence"
+    }
+    channels = [gated.sample.channels[column] for column in columns]
+    events = gated.sample.events[:, list(columns)]
+    names = [
+        marker if marker == c.name else f"{marker} ({c.name})"
+        for marker, c in zip(columns.values(), channels, strict=True)
+    ]
+    pairs = residual_spillover(events if members is None else events[members], names, [c.range for c in channels])
+    for pair in sorted(pairs, key=lambda pair: -abs(pair.slope)):
+        if pair.visible and abs(pair.slope) >= LARGEST_RESIDUAL:
+            over = pair.slope < 0
+            message = (
+                f"{pair.target} {'falls' if over else 'rises'} by {abs(pair.slope):.0%} of the signal of {pair.source} "
+                f"among {pair.n} positive events: {'over' if over else 'under'}-compensated? "
+                f"Look at {pair.target} against {pair.source}, and at that coefficient"
+            )
+            check = "over_compensated" if over else "under_compensated"
+            yield Finding(sample_id, check, pair.slope, LARGEST_RESIDUAL, "warning", message)
 
 
 def matrix_source(batch: str) -> str:

@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 GATING = [
-    "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "spillover", "offsets",
-    "options", "gates", "thresholds", "methods", "template", "populations", "exchange",
+    "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "spillover", "residual",
+    "offsets", "options", "gates", "thresholds", "methods", "template", "populations", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics",

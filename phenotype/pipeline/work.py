@@ -46,6 +46,7 @@ from phenotype.quality import (
     check_viability,
     file_findings,
 )
+from phenotype.spillover import check_residual
 
 __all__ = ["ControlTask", "GateTask", "Recipe", "SampleResult", "gate_control", "gate_file", "prepare"]
 
@@ -246,6 +247,7 @@ def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dic
         *check_clock(name, raw),
         *check_constant(name, raw, gated.columns),
         *check_saturation(name, raw, gated.columns, recipe.max_saturated),
+        *check_residual(name, gated, LIVE),
         *check_viability(name, gated, LIVE, recipe.min_viability),
         *check_gates(name, gated),
         *check_counts(name, subsets, recipe.limits),

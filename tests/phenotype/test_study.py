@@ -125,7 +125,7 @@ def test_all_faults_at_once(tmp_path):
     """A person in a hurry corrects the file once."""
     text = (
         '[study]\nname = "x"\nsamples = "s.csv"\nclinical = ""\ntemplat = "g.csv"\n'
-        '[asct]\nreference = "infuson"\nwithin_days = 0\n[compensation]\nsource = "controls"\n'
+        '[asct]\nreference = "infuson"\nwithin_days = 0\n[compensation]\nsource = "control"\n'
         '[quality]\nmin_viability = nan\nmax_saturated = "low"\n[markers]\nViability = ["a", 3]\n'
         '[subsets]\nnaiv = "n"\n[asctt]\n'
     )
@@ -135,8 +135,8 @@ def test_all_faults_at_once(tmp_path):
         "study.toml: [study]: no template; it has no default",
         "study.toml: [study]: no setting 'templat'; did you mean 'template'? "
         "Known: name, samples, clinical, sheet, kinetics, template",
-        "study.toml: [compensation] source is 'controls'; a matrix from single stains is not available; "
-        "export it from the cytometer's software and name the .csv, or use 'file'",
+        "study.toml: [compensation] source is 'control'; it must be 'file', 'controls', 'none' or the path of a matrix "
+        ".csv",
         "study.toml: [asct] reference is 'infuson'; it should be 'infusion' or 'apheresis'",
         "study.toml: [asct] within_days is 0; it should be greater than 0",
         "study.toml: [markers] Viability.1 is 3; it should be a valid string",
@@ -159,7 +159,11 @@ def test_all_faults_at_once(tmp_path):
         (FILES + "[quality]\nmax_saturated = inf\n", "[quality] max_saturated is inf; it should be a finite number"),
         (FILES + "[quality]\nnot_detected_below = 30\n", "[quality]: not_quantified_below is 22, less than"),
         (FILES + '[comparisons]\nfamily = "every"\n', "[comparisons] family is 'every'; it should be 'all' or"),
-        (FILES + '[compensation]\nsource = "flie"\n', "source is 'flie'; it must be 'file', 'none' or the path of a"),
+        (
+            FILES + '[compensation]\nsource = "flie"\n',
+            "source is 'flie'; it must be 'file', 'controls', 'none' or the path of a",
+        ),
+        (FILES + '[compensation]\nwithout_stain = "PE-A"\n', "without_stain is for source 'controls', and source is"),
         (FILES + "[markers]\nCAR = []\n", "[markers] CAR is []; it must not be empty"),
         (FILES + '[markers]\nCAR = ["a", "?"]\n', "study.toml: [markers]: CAR is '?'; decide, and write what its"),
         ("asct = 7\n" + FILES, "study.toml: [asct]: it should be"),
