@@ -1,10 +1,10 @@
-"""How often a wrong coefficient is found on the samples themselves, and a right one called wrong, in simulated products.
+"""How often a wrong coefficient is found on simulated products themselves, and a right one called wrong.
 
     python benchmarks/residual_spillover.py
 
 Each product of two simulated studies (default and harder, three batches, 20,000 events) is compensated with its true
-matrix, and with matrices in which two coefficients at random are wrong by a given amount. A pair can be judged where the
-source has positives and the target has negatives among them.
+matrix, and with matrices in which two coefficients at random are wrong by a given amount. A pair can be judged where
+the source has positives and the target has negatives among them.
 """
 
 import numpy as np

@@ -386,7 +386,8 @@ def _matched(scatter: Numbers, negative: _Events) -> Numbers:
     """Return for each event the median signals, (n, k), of the negatives nearest to it by scatter."""
     order = np.lexsort(np.column_stack([negative.signals, negative.scatter]).T)
     ordered = _Events(negative.signals[order], negative.scatter[order])
-    unit = np.maximum(_spread(ordered.scatter), np.finfo(float).tiny)
+    spread = _spread(ordered.scatter)
+    unit = np.where(spread > 0, spread, 1.0)
     nearest = cKDTree(ordered.scatter / unit).query(scatter / unit, k=NEIGHBOURS)[1]
     return np.asarray(np.median(ordered.signals[nearest], axis=1))
 

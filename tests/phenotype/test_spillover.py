@@ -109,13 +109,13 @@ def test_an_unknown_voltage_is_no_fault(voltage):
 
 
 def gated(left: float) -> GatedSample:
-    """Return cells of which half are FITC+, after compensation that is wrong by ``left``; a tenth are no cells."""
+    """Return cells, half of them FITC+, after compensation that is wrong by ``left``; far more events are debris."""
     rng = np.random.default_rng(5)
-    n = 9000
+    n = 100_000
     fitc = np.where(rng.random(n) < 0.5, rng.lognormal(9.4, 0.5, n), rng.normal(100, 50, n))
     pe = rng.normal(100, 50, n) + left * fitc
-    size = np.where(rng.random(n) < 0.1, 5_000.0, 60_000.0)
-    pe = np.where(size < 20_000, 0.5 * fitc, pe)
+    size = np.where(rng.random(n) < 0.96, 5_000.0, 60_000.0)
+    pe = np.where(size < 20_000, rng.normal(100, 50, n) + 0.3 * fitc, pe)
     channels = (Channel("FSC-A"), Channel("FITC-A", "CD3"), Channel("PE-A"))
     sample = Sample("p1.fcs", channels, np.column_stack([size, fitc, pe]), compensation="$SPILLOVER")
     template = parse_template(

@@ -14,6 +14,7 @@ from phenotype.errors import StudyError
 from phenotype.pipeline import check_study
 from phenotype.pipeline.plan import make_plan
 from phenotype.pipeline.run import run_study
+from phenotype.simulate import simulate_study
 from tests.phenotype.conftest import DYES, PANEL, SPILL
 
 
@@ -220,3 +221,36 @@ def test_a_stain_whose_marker_no_file_knows_is_refused(stained, change):
 
     with pytest.raises(StudyError, match=r"fcs/single_PE-A\.fcs: no channel or marker 'CARR'; did you mean 'CAR'\?"):
         make_plan(study)
+
+
+def test_a_sample_with_swapped_labels_does_not_spoil_its_batch(stained):
+    """It is refused for itself; what it calls CAR says nothing of the stains."""
+    study = stained()
+    path = study.parent / "fcs" / "P1.fcs"
+    sample = read_fcs(path)
+    swapped = {"CAR": "CD3", "CD3": "CAR"}
+    channels = tuple(replace(c, marker=swapped.get(c.marker, c.marker)) for c in sample.channels)
+    path.unlink()
+    write_fcs(path, replace(sample, channels=channels))
+
+    plan = make_plan(study)
+
+    assert [failure["stage"] for failure in plan.failures] == ["panel"]
+    np.testing.assert_allclose(plan.stains["B1"].spillover.matrix, SPILL, atol=0.003)
+
+
+def test_a_simulated_study_by_its_stains_agrees_with_the_truth(tmp_path, change):
+    """Beads, cells, an instrument that nobody told the program of: six standard errors, and three points."""
+    simulate_study(tmp_path / "study", patients=4, events=12_000, control_events=4_000, seed=11, defects=False)
+    study = tmp_path / "study" / "study.toml"
+    change(study, 'source = "file"', 'source = "controls"')
+    run_study(study)
+
+    coefficients = pd.read_csv(study.parent / "results" / "spillover.csv")
+    assert len(coefficients) == 8 * 7
+    assert (coefficients["difference"].abs() <= 6 * coefficients["standard_error"]).all()
+    assert coefficients["difference"].abs().max() < 0.003
+    truth = pd.read_csv(study.parent / "truth" / "truth_fractions.csv").query("population == 'CAR+'")
+    found = pd.read_csv(study.parent / "results" / "subsets.csv").merge(truth, on=["file", "subset"])
+    assert len(found) >= 4
+    assert (found["fraction_x"] - found["fraction_y"]).abs().max() < 0.03
