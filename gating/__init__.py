@@ -65,6 +65,7 @@ from gating.gates import (
     gate_from_coordinates,
 )
 from gating.markers import marker_in, same_marker
+from gating.plausible import plausible_counts, shifted_counts
 from gating.populations import (
     Controls,
     GatedSample,
@@ -156,6 +157,7 @@ __all__ = [
     "parse_spillover",
     "parse_template",
     "parse_transform",
+    "plausible_counts",
     "pool_controls",
     "read_fcs",
     "read_fcs_datasets",
@@ -164,6 +166,7 @@ __all__ = [
     "read_template",
     "residual_spillover",
     "same_marker",
+    "shifted_counts",
     "write_fcs",
     "write_fcs_copy",
 ]

@@ -4,12 +4,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gating import GatedSample, Population, Threshold, decade
-from phenotype.statistics.proportions import wilson
+from phenotype.statistics.proportions import one_sided_deviations, widened, wilson
 
 __all__ = [
     "GATE_COLUMNS",
@@ -30,7 +32,7 @@ POPULATION_COLUMNS = (
 )  # fmt: skip
 SUBSET_COLUMNS = (
     "sample_id", "patient_id", "subset", "count", "parent_count", "fraction", "ci_low", "ci_high", "flags",
-    "population", "file", "batch",
+    "population", "file", "batch", "count_ci_low", "count_ci_high", "gate_sd",
 )  # fmt: skip
 GATE_COLUMNS = (
     "sample_id", "population", "channels", "method", "coordinates", "transform", "source", "confidence",
@@ -42,6 +44,7 @@ THRESHOLD_COLUMNS = (
 )  # fmt: skip
 
 Row = dict[str, Any]
+NO_GATINGS: Mapping[str, ArrayLike] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,13 @@ def population_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
     return rows
 
 
-def subset_rows(key: SampleKey, gated: GatedSample, names: Mapping[str, str], limits: CountLimits) -> list[Row]:
+def subset_rows(
+    key: SampleKey,
+    gated: GatedSample,
+    names: Mapping[str, str],
+    limits: CountLimits,
+    plausible: Mapping[str, ArrayLike] = NO_GATINGS,
+) -> list[Row]:
     """Return a row of subsets.csv for each subset.
 
     Parameters
@@ -102,8 +111,11 @@ def subset_rows(key: SampleKey, gated: GatedSample, names: Mapping[str, str], li
         Subset to population: ``{"naive": "naive"}``.
     limits
         Fractions below the limit of quantification are withheld, never 0.
+    plausible
+        By subset its fraction in gatings that could as well have been made: ``ci_low`` and ``ci_high`` then hold
+        both this and counting, ``count_ci_low`` and ``count_ci_high`` counting alone, ``gate_sd`` the gates' alone.
     """
-    return [_subset_row(key, gated, subset, name, limits) for subset, name in names.items()]
+    return [_subset_row(key, gated, subset, name, limits, plausible.get(subset)) for subset, name in names.items()]
 
 
 def gate_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
@@ -134,24 +146,41 @@ def _fraction(name: str, count: int | None, total: int | None) -> Row:
     return {name: count / total, "ci_low": float(low), "ci_high": float(high)}
 
 
-def _subset_row(key: SampleKey, gated: GatedSample, subset: str, name: str, limits: CountLimits) -> Row:
+def _subset_row(
+    key: SampleKey, gated: GatedSample, subset: str, name: str, limits: CountLimits, plausible: ArrayLike | None
+) -> Row:
     population = gated.populations.get(name)
     count = population.count if population else None
     parent_count = gated.count(population.parent) if population else None
     flags = [*(population.flags if population else ("absent",)), *_count_flags(count, parent_count, limits)]
     reportable = parent_count is not None and parent_count >= limits.not_quantified_below
+    counted = _fraction("fraction", count if reportable else None, parent_count)
     return {
         "sample_id": key.sample_id,
         "patient_id": key.patient_id,
         "subset": subset,
         "count": count,
         "parent_count": parent_count,
-        **_fraction("fraction", count if reportable else None, parent_count),
+        **counted,
+        **_with_gates(counted, plausible),
         "flags": ";".join(dict.fromkeys(flags)),
         "population": name,
         "file": key.file,
         "batch": key.batch,
+        "count_ci_low": counted["ci_low"],
+        "count_ci_high": counted["ci_high"],
     }
+
+
+def _with_gates(counted: Row, plausible: ArrayLike | None) -> Row:
+    """Return the interval that holds the gates' uncertainty too."""
+    shares = np.asarray([] if plausible is None else plausible, dtype=np.float64)
+    shares = shares[np.isfinite(shares)]
+    if counted["fraction"] is None or not len(shares):
+        return {"gate_sd": None}
+    below, above = one_sided_deviations(counted["fraction"], shares)
+    low, high = widened(counted["fraction"], (counted["ci_low"], counted["ci_high"]), (below, above))
+    return {"ci_low": low, "ci_high": high, "gate_sd": float(np.sqrt((below**2 + above**2) / 2))}
 
 
 def _count_flags(count: int | None, parent_count: int | None, limits: CountLimits) -> list[str]:

@@ -9,12 +9,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 GATING = [
     "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "spillover", "residual",
-    "offsets", "options", "gates", "thresholds", "methods", "template", "populations", "exchange",
+    "offsets", "options", "gates", "thresholds", "methods", "template", "populations", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics",
-    "frequencies", "quality", "spillover", "provenance", "panels", "figures", "report", "pipeline", "single", "info",
-    "survey", "export", "deidentify", "simulate", "progress", "cli", "__main__",
+    "frequencies", "plausible", "quality", "spillover", "provenance", "panels", "figures", "report", "pipeline",
+    "single", "info", "survey", "export", "deidentify", "simulate", "progress", "cli", "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 

@@ -208,6 +208,7 @@ def _recipe(study: Study, template: GatingTemplate, compensation: Spillover | st
         ),
         min_viability=quality.min_viability,
         max_saturated=quality.max_saturated,
+        gatings=study.comparisons.gatings,
         repairs=study.reading.repairs,
     )
 

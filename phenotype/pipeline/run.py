@@ -22,12 +22,14 @@ from phenotype.pipeline.plan import Plan, make_plan, measure_stains
 from phenotype.pipeline.stains import BatchStains, compare_stains
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
 from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
+from phenotype.plausible import cohort_fractions
 from phenotype.provenance import check_dates, check_identities
 from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
 from phenotype.samples import SampleRow
 from phenotype.spillover import SPILLOVER_COLUMNS
 from phenotype.statistics.contrasts import compare_groups, summarise_groups
+from phenotype.statistics.robustness import ROBUSTNESS_COLUMNS, compare_gatings
 from phenotype.subsets import SUBSETS
 from phenotype.workers import Pool, workers
 
@@ -236,6 +238,7 @@ def _keys(plan: Plan, hashes: Hashes) -> list[str]:
         *(repr((row.population, row.parent, row.channels, row.method, row.arguments)) for row in recipe.template.rows),
         repr(sorted(recipe.aliases.items())),
         repr((recipe.subsets, recipe.control_subsets, recipe.limits, recipe.min_viability, recipe.max_saturated)),
+        repr(recipe.gatings),
         repr(sorted(recipe.repairs)),
     ]
     tubes = {row.tube: hashes[row.path] for rows in plan.controls.values() for row in rows}
@@ -309,8 +312,29 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     write_rows(folder / "failures.csv", FAILURE_COLUMNS, results.failures)
     write_frame(folder / "cohort.csv", cohort)
     write_frame(folder / "comparisons.csv", comparisons)
+    write_frame(folder / "robustness.csv", _robustness(plan, cohort, subsets, results.gatings))
     write_frame(folder / "estimates.csv", summarise_groups(cohort, SUBSETS))
     return {"cohort": cohort, "comparisons": comparisons}
+
+
+def _robustness(
+    plan: Plan, cohort: pd.DataFrame, subsets: Sequence[Mapping[str, Any]], gatings: Sequence[dict[str, Any]]
+) -> pd.DataFrame:
+    """Make the comparisons anew in every plausible gating of the products."""
+    given = {row["sample_id"] for row in subsets if row["fraction"] is not None}
+    rows = [row for row in gatings if row["sample_id"] in given]
+    if not rows:
+        return pd.DataFrame(columns=list(ROBUSTNESS_COLUMNS))
+    patients = cohort["patient_id"].tolist()
+    drawn = cohort_fractions(rows, patients, "counts", "parents")
+    moved = cohort_fractions(rows, patients, "shifted", "shifted_parents")
+    return compare_gatings(
+        cohort["asct_group"].tolist(),
+        cohort[list(SUBSETS)].to_numpy(dtype=float),
+        drawn,
+        dict(zip(rows[0]["shifts"], moved, strict=True)),
+        family=plan.study.comparisons.family,
+    )
 
 
 def cohort_table(patients: pd.DataFrame, subsets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

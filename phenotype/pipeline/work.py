@@ -34,6 +34,7 @@ from phenotype.frequencies import (
     threshold_rows,
 )
 from phenotype.panels import panels_of, write_panels
+from phenotype.plausible import gating_row, plausible_shares
 from phenotype.quality import (
     Finding,
     check_acquisition,
@@ -67,6 +68,8 @@ class Recipe:
     limits: CountLimits = field(default_factory=CountLimits)
     min_viability: float = 0.70
     max_saturated: float = 0.05
+    gatings: int = 0
+    """Plausible gatings in which the subsets are counted anew."""
     repairs: Collection[str] = REPAIRS
     """What the reader may put right."""
 
@@ -105,6 +108,7 @@ class SampleResult:
     control_subsets: list[dict[str, Any]] = field(default_factory=list)
     gates: list[dict[str, Any]] = field(default_factory=list)
     thresholds: list[dict[str, Any]] = field(default_factory=list)
+    gatings: list[dict[str, Any]] = field(default_factory=list)
     quality: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
 
@@ -228,13 +232,15 @@ def gate_file(task: GateTask) -> SampleResult:
 
 def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
     key, recipe = task.key, task.recipe
-    subsets = subset_rows(key, gated, recipe.subsets, recipe.limits)
+    plausible = gating_row(key, gated, recipe.subsets, recipe.gatings)
+    subsets = subset_rows(key, gated, recipe.subsets, recipe.limits, plausible_shares(plausible))
     return SampleResult(
         populations=population_rows(key, gated),
         subsets=subsets,
         control_subsets=subset_rows(key, gated, recipe.control_subsets, recipe.limits),
         gates=gate_rows(key, gated),
         thresholds=threshold_rows(key, gated),
+        gatings=[plausible] if plausible else [],
         quality=[finding.row() for finding in _findings(task, raw, gated, subsets)],
     )
 

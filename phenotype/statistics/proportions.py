@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, ndtri
 
-__all__ = ["clopper_pearson", "wilson"]
+__all__ = ["clopper_pearson", "one_sided_deviations", "widened", "wilson"]
 
 Numbers = np.float64 | NDArray[np.float64]
 
@@ -68,6 +68,52 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> t
     low = betaincinv(np.maximum(k, 1), total - k + 1, tail)
     high = betaincinv(k + 1, np.maximum(total - k, 1), 1 - tail)
     return np.where(k == 0, k, low)[()], np.where(k == total, k / total, high)[()]
+
+
+def widened(
+    estimate: float, interval: tuple[float, float], deviations: tuple[float, float], *, level: float = 0.95
+) -> tuple[float, float]:
+    """Return an interval that holds a second, independent source of error too.
+
+    The distances from the estimate to either end are added in squares to the second source's own, so that both ends
+    keep their skew: the method of variance estimates recovery.
+
+    Parameters
+    ----------
+    estimate
+        A proportion.
+    interval
+        Its interval by counting alone.
+    deviations
+        Standard deviation of the second source below and above the estimate.
+
+    References
+    ----------
+    .. [1] Zou GY, Donner A. Stat Med 2008;27:1693-1702.
+
+    Examples
+    --------
+    >>> low, high = widened(0.5, (0.47, 0.53), (0.02, 0.0))
+    >>> round(low, 4), round(high, 4)
+    (0.4506, 0.53)
+    """
+    z = float(ndtri((1 + level) / 2))
+    low = estimate - np.hypot(estimate - interval[0], z * deviations[0])
+    high = estimate + np.hypot(interval[1] - estimate, z * deviations[1])
+    return max(float(low), 0.0), min(float(high), 1.0)
+
+
+def one_sided_deviations(estimate: float, values: ArrayLike) -> tuple[float, float]:
+    """Return how far values lie below and above an estimate: each side's root mean square, as if it were both.
+
+    Examples
+    --------
+    >>> one_sided_deviations(0.5, [0.4, 0.6, 0.4, 0.6])
+    (0.1, 0.1)
+    """
+    away = np.asarray(values, dtype=np.float64) - estimate
+    below, above = (float(np.sqrt(2 * np.mean(np.clip(sign * away, 0, None) ** 2))) for sign in (-1, 1))
+    return round(below, 12), round(above, 12)
 
 
 def _counts(count: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
