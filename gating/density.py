@@ -20,6 +20,9 @@ __all__ = [
 ]
 
 BINS = 1024
+FLOOR_RISE = 0.1
+"""Of 25 lines that a person drew at valleys of human T cells, from five centres, 21 lie within the interval that this
+gives, 16 at half of it, and 4 within that of resampled events alone: people choose where on a floor they cut."""
 _TAIL = 0.0005
 """The grid spans all but this share of events on either side: a few far outliers must not coarsen it."""
 
@@ -142,6 +145,22 @@ def resample_valley(
     there = heights[np.arange(replicates), lowest] <= max_depth * lower
     found = (lowest + _vertex(heights, lowest))[there]
     return float(np.std(found)) * step * join if len(found) else float("nan"), float(there.mean())
+
+
+def floor_spread(density: Density, valley: Valley, *, rise: float = FLOOR_RISE) -> float:
+    """Return how far a cut could lie from a valley's lowest place and still be in the valley, display scale.
+
+    The floor is where the density is at most ``rise`` of the lower peak above the minimum. Nothing in the data prefers
+    one place on it to another; the standard deviation of a uniform position on it is returned.
+    """
+    heights, grid = density.heights, density.grid
+    left, lowest, right = (
+        int(np.argmin(np.abs(grid - x))) for x in (valley.left_peak, valley.position, valley.right_peak)
+    )
+    high = heights > heights[lowest] * (1 + rise / valley.depth) if valley.depth else heights > rise * heights[right]
+    start = left + int(np.max(np.flatnonzero(high[left:lowest]), initial=0))
+    stop = lowest + int(np.min(np.flatnonzero(high[lowest : right + 1]), initial=right - lowest))
+    return float((grid[stop] - grid[start]) / np.sqrt(12))
 
 
 def _vertex(heights: NDArray[np.float64], lowest: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gating.density import Density, Valley, deepest_valley, estimate_density, resample_valley, top_valley
+from gating.density import Density, Valley, deepest_valley, estimate_density, floor_spread, resample_valley, top_valley
 from gating.tally import places, tally
 from gating.transforms import Transform
 
@@ -147,7 +147,8 @@ class _Trial:
 
 
 def _line(found: _Found) -> Line:
-    spread, share = resample_valley(found.density, found.valley, max_depth=MAX_DEPTH)
+    drawn, share = resample_valley(found.density, found.valley, max_depth=MAX_DEPTH)
+    spread = float(np.hypot(drawn, floor_spread(found.density, found.valley)))
     valley = found.valley
     return Line(valley.position, valley.depth, spread, share, int(found.density.counts.sum()))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from gating.density import Density, Valley, deepest_valley, estimate_density, peaks, resample_valley
+from gating.density import Density, Valley, deepest_valley, estimate_density, floor_spread, peaks, resample_valley
 from gating.errors import ThresholdError, missing
 from gating.offsets import Line
 from gating.options import OptionError, bind_options, split_options, split_outside
@@ -139,7 +139,8 @@ def valley(evidence: Evidence, *, smoothing: float = 1.5, max_depth: float = 0.8
     """
     _enough(evidence, min_events)
     density, found = _valley(evidence, smoothing, max_depth)
-    spread, share = resample_valley(density, found, max_depth=max_depth)
+    drawn, share = resample_valley(density, found, max_depth=max_depth)
+    spread = float(np.hypot(drawn, floor_spread(density, found)))
     if share < 0.5:
         raise ThresholdError(f"a valley of depth {found.depth:.2f} that only {share:.0%} of resamples have")
     status, note = _trust(found.depth, share)

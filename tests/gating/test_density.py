@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from gating.density import deepest_valley, estimate_density, peaks, resample_valley
+from gating.density import (
+    deepest_valley,
+    estimate_density,
+    floor_spread,
+    peaks,
+    resample_valley,
+    top_valley,
+    valleys,
+)
 
 
 def two_groups(rng, n_low, n_high, *, gap=4.0):
@@ -131,3 +139,40 @@ def test_peaks_are_listed_from_the_highest():
     density = estimate_density(two_groups(np.random.default_rng(13), 3000, 9000, gap=6))
 
     assert peaks(density) == pytest.approx([6, 0], abs=0.2)
+
+
+def test_the_floor_of_a_valley_is_as_wide_as_the_data_leave_open():
+    """Two groups far apart with nothing between: any cut in the gap would do, and the spread says so."""
+    rng = np.random.default_rng(14)
+    spreads = []
+    for gap in (4, 8, 16):
+        density = estimate_density(two_groups(rng, 5000, 5000, gap=gap))
+        spreads.append(floor_spread(density, deepest_valley(density)) * np.sqrt(12))
+
+    near, middle, far = spreads
+    assert near < middle < far < 16
+    assert far > 16 - 2 * 4 - 6 * 0.9
+
+
+def test_the_highest_valley_is_below_the_brightest_group():
+    """Of three groups the top one is bright: its cut is not the deeper valley further down."""
+    rng = np.random.default_rng(15)
+    density = estimate_density(
+        np.concatenate([two_groups(rng, 4000, 4000, gap=9), rng.normal(14, 1, 4000)]), smoothing=1
+    )
+
+    assert len(valleys(density)) == 2
+    assert 10.5 < top_valley(density).position < 12.5
+    assert 3 < deepest_valley(density).position < 5
+
+
+def test_a_valley_is_as_deep_as_the_peaks_beside_it():
+    """A dip between two small groups is not made shallow by a large group far off."""
+    rng = np.random.default_rng(16)
+    values = np.concatenate([two_groups(rng, 3000, 3000, gap=6), rng.normal(20, 1, 12_000)])
+
+    first, second = valleys(estimate_density(values, smoothing=0.6), min_share=0.02)
+
+    assert 2 < first.position < 4
+    assert first.right_peak == pytest.approx(6, abs=0.5)
+    assert second.right_peak == pytest.approx(20, abs=0.5)
