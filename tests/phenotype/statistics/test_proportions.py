@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from phenotype.statistics.proportions import clopper_pearson, wilson
+from phenotype.statistics.proportions import clopper_pearson, one_sided_deviations, widened, wilson
 
 
 @pytest.mark.parametrize(("interval", "name"), [(wilson, "wilson"), (clopper_pearson, "clopper_pearson")])
@@ -93,3 +93,44 @@ def test_an_impossible_count_is_refused(count):
     """More events in a population than in its parent is a mistake further up."""
     with pytest.raises(ValueError, match=f"count {count} of 20; a count lies between 0 and its total"):
         wilson(count, 20)
+
+
+def test_two_sources_of_error_add_in_squares_on_each_side():
+    """Counting alone 3 points either side; gates 2 points below and none above: sqrt(9 + (1.96 * 2)^2) below."""
+    low, high = widened(0.5, (0.47, 0.53), (0.02, 0.0))
+
+    assert low == pytest.approx(0.5 - np.hypot(0.03, 1.959964 * 0.02), abs=1e-7)
+    assert high == pytest.approx(0.53)
+
+
+@given(st.integers(1, 5000), st.floats(0, 1), st.floats(0, 0.2), st.floats(0, 0.2))
+def test_a_second_source_never_narrows_an_interval(n, share, below, above):
+    """Doubt about gates cannot make a count surer, nor a fraction negative."""
+    count = round(share * n)
+    interval = wilson(count, n)
+
+    low, high = widened(count / n, interval, (below, above))
+
+    assert 0 <= low <= interval[0] + 1e-12
+    assert interval[1] - 1e-12 <= high <= 1
+
+
+def test_deviations_of_a_normal_sample_are_its_standard_deviation():
+    """Each side stands for both: for a symmetric distribution either is its standard deviation."""
+    values = stats.norm(0.3, 0.02).ppf((np.arange(2000) + 0.5) / 2000)
+
+    assert one_sided_deviations(0.3, values) == pytest.approx((0.02, 0.02), rel=0.01)
+    assert one_sided_deviations(0.3, np.full(10, 0.3)) == (0, 0)
+
+
+def test_the_interval_of_two_sources_covers_as_it_claims():
+    """2,000 fractions at a true 0.3: the gate moves it by 2 points, 500 events are counted; 95 % hold the truth."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(2000):
+        gated = 0.3 + 0.02 * rng.standard_normal()
+        estimate = rng.binomial(500, gated) / 500
+        low, high = widened(estimate, wilson(round(500 * estimate), 500), (0.02, 0.02))
+        held += low <= 0.3 <= high
+
+    assert 0.935 < held / 2000 < 0.965
