@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from gating.density import Density, Valley, deepest_valley, estimate_density, floor_spread, peaks, resample_valley
+from gating.density import Density, Valley, estimate_density, floor_spread, peaks, resample_valley, valleys
 from gating.errors import ThresholdError, missing
 from gating.offsets import Line
 from gating.options import OptionError, bind_options, split_options, split_outside
@@ -97,6 +97,8 @@ class Threshold:
     """The population it was fitted on."""
     within: str = ""
     """The part of that population, if not all of it: ``CD45RA+``."""
+    groups: int = 0
+    """Groups that the density has by its valleys; 0 where none was looked for."""
 
     @property
     def refused(self) -> bool:
@@ -130,21 +132,35 @@ class Step:
     """The control it needs, if any."""
 
 
-def valley(evidence: Evidence, *, smoothing: float = 1.5, max_depth: float = 0.8, min_events: int = 1000) -> Threshold:
-    """Cut at the most prominent valley of the density.
+def valley(
+    evidence: Evidence,
+    *,
+    which: str = "deepest",
+    smoothing: float = 1.5,
+    max_depth: float = 0.8,
+    min_events: int = 1000,
+) -> Threshold:
+    """Cut at a valley of the density: the most prominent one, or the ``lowest`` or ``highest`` where there are several.
 
+    Cells that are dying lie between live and dead ones: live is below the lowest valley, whichever is deepest.
     Below 1,000 events a valley is there or not by chance, and moves by several percentage points
     between resamples of one file; deeper than 0.8 of the lower peak it is a ripple. The cut's spread is
     that of the valley in 100 resamples of the events; one that fewer than half of them have is refused.
     """
     _enough(evidence, min_events)
-    density, found = _valley(evidence, smoothing, max_depth)
+    density = evidence.density(smoothing)
+    every = valleys(density, max_depth=max_depth)
+    if not every:
+        raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
+    found = WHICH[which](every)
     drawn, share = resample_valley(density, found, max_depth=max_depth)
     spread = float(np.hypot(drawn, floor_spread(density, found)))
     if share < 0.5:
         raise ThresholdError(f"a valley of depth {found.depth:.2f} that only {share:.0%} of resamples have")
     status, note = _trust(found.depth, share)
-    return _threshold(evidence, found.position, "valley", status, note, found.depth, spread)
+    source = "valley" if which == "deepest" else f"{which} valley"
+    placed = _threshold(evidence, found.position, source, status, note, found.depth, spread)
+    return replace(placed, groups=len(every) + 1)
 
 
 def offset_threshold(line: Line, scale: Transform, *, marker: str, on: str, within: str) -> Threshold:
@@ -174,6 +190,11 @@ def _trust(depth: float, share: float) -> tuple[str, str]:
     return "weak" if reasons else "sure", "; ".join(reasons)
 
 
+WHICH: dict[str, Callable[[list[Valley]], Valley]] = {
+    "deepest": lambda every: max(every, key=lambda valley: valley.prominence),
+    "lowest": lambda every: every[0],
+    "highest": lambda every: every[-1],
+}
 SHALLOW = 0.5
 """Depth above which a valley is weak: the two sides overlap by as much as either stands out."""
 SURE_SHARE = 0.95
@@ -340,6 +361,8 @@ def _parse_step(text: str) -> Step:
         raise OptionError(f"{text!r} has no closing parenthesis")
     options = _step_options(name, rest.removesuffix(")"))
     arguments: dict[str, Any] = bind_options(STEPS[name], options)
+    if arguments.get("which", "deepest") not in WHICH:
+        raise OptionError(missing("valley", str(arguments["which"]), WHICH, name))
     role = str(arguments.get("role", ""))
     if role and role not in CONTROL_ROLES:
         raise OptionError(missing("control role", role, CONTROL_ROLES, name))
@@ -361,14 +384,6 @@ def _enough(evidence: Evidence, least: int) -> None:
         raise ThresholdError(f"{evidence.n} events, needs {least}")
     if len(evidence.tally.values) == 1:
         raise ThresholdError(f"all {evidence.n} events have the value {evidence.tally.values[0]:g}")
-
-
-def _valley(evidence: Evidence, smoothing: float, max_depth: float) -> tuple[Density, Valley]:
-    density = evidence.density(smoothing)
-    found = deepest_valley(density, max_depth=max_depth)
-    if found is None:
-        raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
-    return density, found
 
 
 def _quantile_spread(ordered: NDArray[np.float64], quantile: float) -> float:
