@@ -13,6 +13,7 @@ __all__ = [
     "Valley",
     "deepest_valley",
     "estimate_density",
+    "nearest_valley",
     "peaks",
     "resample_valley",
     "top_valley",
@@ -107,6 +108,13 @@ def top_valley(density: Density, *, max_depth: float = 0.8, min_share: float = 0
     """Return the valley below the brightest population: bright means the top one where there are three."""
     found = valleys(density, max_depth=max_depth, min_share=min_share)
     return found[-1] if found else None
+
+
+def nearest_valley(density: Density, place: float, *, within: float, max_depth: float = 0.8) -> Valley | None:
+    """Return the valley nearest to a place, display scale, or None where none of that depth lies within a distance."""
+    near = [valley for valley in _minima(density) if valley.depth <= max_depth]
+    near = [valley for valley in near if abs(valley.position - place) <= within]
+    return min(near, key=lambda valley: abs(valley.position - place), default=None)
 
 
 def peaks(density: Density, *, min_height: float = 0.05) -> list[float]:

@@ -11,19 +11,34 @@ from gating.errors import ChannelError, CompensationError
 from gating.gates import BooleanGate, Gate
 from gating.methods import Chain, Fit, Frame
 from gating.offsets import fit_offsets
+from gating.priors import NO_EVENTS, Lesson, binned
+from gating.references import NOTHING_TAUGHT, Taught
 from gating.sample import NO_ALIASES, Sample
 from gating.tally import Tally, tally
 from gating.template import ROOT, GatingTemplate, Row
-from gating.thresholds import ControlValues, Evidence, Threshold, fit_first, offset_threshold
+from gating.thresholds import ControlValues, Evidence, Threshold, fit_first, in_decades, offset_threshold
 from gating.transforms import Linear, Transform, estimate_logicle
 
-__all__ = ["Controls", "GatedSample", "Population", "control_values", "gate_sample", "needed_controls"]
+__all__ = [
+    "Controls",
+    "GatedSample",
+    "Population",
+    "Teaching",
+    "control_values",
+    "gate_sample",
+    "lessons_of",
+    "needed_controls",
+    "needed_lessons",
+]
 
 Controls = Mapping[tuple[str, str, str], ControlValues]
 """Control values by role, population the threshold is fitted on, and marker."""
 OffsetThresholds = tuple[Threshold, Threshold, Threshold]
 """The first channel's among events positive and negative for the second, and the second's."""
 NO_CONTROLS: Controls = MappingProxyType({})
+Teaching = Mapping[tuple[str, str], Taught]
+"""What other samples say, by population the threshold is fitted on, and marker."""
+NO_TEACHING: Teaching = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +91,7 @@ def gate_sample(
     template: GatingTemplate,
     *,
     controls: Controls = NO_CONTROLS,
+    teaching: Teaching = NO_TEACHING,
     aliases: Mapping[str, tuple[str, ...]] = NO_ALIASES,
 ) -> GatedSample:
     """Apply every row of a template to one sample.
@@ -88,6 +104,8 @@ def gate_sample(
         Parents first.
     controls
         From :func:`control_values`, for the steps that look at controls.
+    teaching
+        For the steps that look at other samples.
     aliases
         Marker to the names it may carry in files.
 
@@ -106,7 +124,7 @@ def gate_sample(
     columns = _columns(sample, template, aliases)
     everything = np.ones(len(sample), dtype=bool)
     populations = {ROOT: Population(ROOT, "", None, everything)}
-    fitter = _Fitter(sample, columns, populations, controls)
+    fitter = _Fitter(sample, columns, populations, controls, teaching)
     for row in template.rows:
         if fitter.applies(row):
             populations[row.population] = _populate(row, fitter)
@@ -116,6 +134,35 @@ def gate_sample(
 def needed_controls(template: GatingTemplate) -> tuple[tuple[str, str, str], ...]:
     """List the controls that the template's thresholds may look at: role, population, marker."""
     return tuple(dict.fromkeys(need for row in template.rows for need in row.controls))
+
+
+def needed_lessons(template: GatingTemplate) -> tuple[tuple[str, str, str], ...]:
+    """List what other samples may teach the template's thresholds: teacher, population, marker."""
+    return tuple(dict.fromkeys(need for row in template.rows for need in row.taught))
+
+
+def lessons_of(gated: GatedSample, name: str) -> dict[tuple[str, str], Lesson]:
+    """Return what a sample can teach others, by population and marker.
+
+    Its cuts count where its own events placed them and resampling says how surely. Of several, as of chains that
+    differ, the first in the template counts.
+    """
+    cuts: dict[tuple[str, str], Threshold] = {}
+    for population in gated.populations.values():
+        for threshold in population.thresholds:
+            if threshold.origin == "data" and threshold.spread > 0:
+                cuts.setdefault((threshold.on, threshold.marker), threshold)
+    wanted = dict.fromkeys((on, marker) for _, on, marker in needed_lessons(gated.template))
+    return {key: _lesson(gated, name, *key, cuts.get(key)) for key in wanted if key[0] in gated.populations}
+
+
+def _lesson(gated: GatedSample, name: str, on: str, marker: str, cut: Threshold | None) -> Lesson:
+    members = gated.populations[on].members
+    column = gated.columns.get(marker)
+    values = gated.sample.events[:0, 0] if members is None or column is None else gated.sample.events[members, column]
+    counts = binned(tally(values[np.isfinite(values)])) if len(values) else NO_EVENTS
+    place, spread = (None, 0.0) if cut is None else in_decades(cut)
+    return Lesson(name, counts, place, spread)
 
 
 def control_values(
@@ -230,6 +277,7 @@ class _Fitter:
     columns: Mapping[str, int]
     populations: dict[str, Population]
     controls: Controls
+    teaching: Teaching
     thresholds: dict[tuple[object, ...], Threshold] = field(default_factory=dict)
     scales: dict[tuple[str, str], Transform] = field(default_factory=dict)
     pairs: dict[tuple[object, ...], OffsetThresholds | str] = field(default_factory=dict)
@@ -329,7 +377,9 @@ class _Fitter:
     def evidence(self, marker: str, on: str, transform: Transform | None) -> Evidence:
         """Return what a step may look at on one population."""
         tubes = {role: tube for (role, where, name), tube in self.controls.items() if (where, name) == (on, marker)}
-        return Evidence(marker, self.tally(marker, on), transform or self.scale(marker, on), tubes, on)
+        taught = self.teaching.get((on, marker), NOTHING_TAUGHT)
+        scale = transform or self.scale(marker, on)
+        return Evidence(marker, self.tally(marker, on), scale, tubes, on, taught)
 
     def scale(self, marker: str, on: str) -> Transform:
         """Fit the display scale of a channel: linear for scatter and time, logicle for fluorescence."""

@@ -44,6 +44,8 @@ class Row:
     boolean: BooleanGate | None = None
     controls: tuple[tuple[str, str, str], ...] = ()
     """Controls it may look at: role, population the threshold is fitted on, marker."""
+    taught: tuple[tuple[str, str, str], ...] = ()
+    """What other samples may teach it: ``batch`` or ``reference``, population the threshold is fitted on, marker."""
     by: tuple[str, ...] = ()
     """Two lineages whose events have thresholds of their own; empty once the row is divided."""
     on: tuple[str, ...] = ()
@@ -232,7 +234,7 @@ def _parse_row(cell: dict[str, str]) -> Row:
     _check_dimensions(method, channels)
     defaults = function.__kwdefaults__ or {}
     chains = [arguments.get(axis, defaults.get(axis, ())) for axis in ("x", "y")] if method == "quadrant" else []
-    return _with_controls(replace(row, fit=partial(function, **arguments)), chains)
+    return _with_needs(replace(row, fit=partial(function, **arguments)), chains)
 
 
 def _fitted_on(row: Row, options: dict[str, str]) -> Row:
@@ -267,7 +269,7 @@ def _chain_row(row: Row, options: dict[str, str]) -> Row:
     arguments: dict[str, Any] = bind_options(cut, {"chain": row.method, **options}, CHAIN_OPTIONS)
     check_arguments(arguments)
     _check_dimensions(row.method, row.channels)
-    return _with_controls(replace(row, fit=partial(cut, **arguments)), [chain])
+    return _with_needs(replace(row, fit=partial(cut, **arguments)), [chain])
 
 
 def _check_dimensions(method: str, channels: tuple[str, ...]) -> None:
@@ -280,17 +282,18 @@ def _check_dimensions(method: str, channels: tuple[str, ...]) -> None:
         )
 
 
-def _with_controls(row: Row, chains: list[tuple[Step, ...]]) -> Row:
-    """Note which controls a row may look at, in each population it may be fitted on."""
+def _with_needs(row: Row, chains: list[tuple[Step, ...]]) -> Row:
+    """Note which controls and which other samples a row may look at, in each population it may be fitted on."""
     populations = dict.fromkeys((*row.by, *(row.on or (row.parent,))))
-    controls = tuple(
-        (step.role, population, marker)
+    steps = [
+        (step, population, marker)
         for chain, marker in zip(chains, row.channels, strict=False)
         for step in chain
-        if step.role
         for population in populations
-    )
-    return replace(row, controls=controls)
+    ]
+    controls = tuple((step.role, population, marker) for step, population, marker in steps if step.role)
+    taught = tuple((step.teacher, population, marker) for step, population, marker in steps if step.teacher)
+    return replace(row, controls=controls, taught=taught)
 
 
 def _divided(rows: list[Row]) -> list[Row]:
@@ -328,7 +331,7 @@ def _by_lineage(row: Row) -> list[Row]:
         for name, half, on in zip(names, halves, row.by, strict=True)
     ]
     joined = BooleanGate("or", tuple(part.population for part in parts))
-    return [*halves, *parts, replace(row, fit=None, boolean=joined, merged=True, by=(), on=(), controls=())]
+    return [*halves, *parts, replace(row, fit=None, boolean=joined, merged=True, by=(), on=(), controls=(), taught=())]
 
 
 def _reference_faults(written: list[tuple[int, Row]], cells: Cells) -> Faults:

@@ -14,10 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-from gating.density import Density, Valley, estimate_density, floor_spread, peaks, resample_valley, valleys
+from gating.density import (
+    Density,
+    Valley,
+    estimate_density,
+    floor_spread,
+    nearest_valley,
+    peaks,
+    resample_valley,
+    valleys,
+)
 from gating.errors import ThresholdError, missing
 from gating.offsets import Line
 from gating.options import OptionError, bind_options, split_options, split_outside
+from gating.priors import MAX_SHIFT, Lesson, binned, decades, from_decades, misfit, shrunk
+from gating.references import NOTHING_TAUGHT, Reference, Taught, common_cut, warped
 from gating.tally import Tally
 from gating.transforms import Linear, Transform, decade
 
@@ -29,6 +40,7 @@ __all__ = [
     "Threshold",
     "fit_first",
     "fit_threshold",
+    "in_decades",
     "offset_threshold",
     "parse_chain",
 ]
@@ -58,6 +70,8 @@ class Evidence:
     """By role: the sample's controls for this marker."""
     on: str = ""
     """The population."""
+    taught: Taught = NOTHING_TAUGHT
+    """What other samples, or a person, say of it."""
 
     @property
     def n(self) -> int:
@@ -86,7 +100,7 @@ class Threshold:
     note: str = ""
     """Why it is weak or refused, and which steps before it could not decide."""
     origin: str = ""
-    """What it rests on: ``data``, ``control`` or ``person``; empty when refused."""
+    """What it rests on: ``data``, ``control``, ``batch``, ``reference`` or ``person``; empty when refused."""
     spread: float = 0.0
     """Standard deviation of the cut on the display scale, from resampled events; 0 for a person's choice."""
     scale: Transform = field(default_factory=Linear)
@@ -99,6 +113,10 @@ class Threshold:
     """The part of that population, if not all of it: ``CD45RA+``."""
     groups: int = 0
     """Groups that the density has by its valleys; 0 where none was looked for."""
+    shift: float = 0.0
+    """Decades by which a batch or a near valley moved it from where it was first placed."""
+    asked: bool = False
+    """Whether a step was tried that looks at other samples: what they say may change it."""
 
     @property
     def refused(self) -> bool:
@@ -130,6 +148,8 @@ class Step:
     fit: Callable[[Evidence], Threshold]
     role: str = ""
     """The control it needs, if any."""
+    teacher: str = ""
+    """``batch`` or ``reference`` if other samples teach it, else empty."""
 
 
 def valley(
@@ -139,6 +159,7 @@ def valley(
     smoothing: float = 1.5,
     max_depth: float = 0.8,
     min_events: int = 1000,
+    shrink: bool = False,
 ) -> Threshold:
     """Cut at a valley of the density: the most prominent one, or the ``lowest`` or ``highest`` where there are several.
 
@@ -146,6 +167,7 @@ def valley(
     Below 1,000 events a valley is there or not by chance, and moves by several percentage points
     between resamples of one file; deeper than 0.8 of the lower peak it is a ripple. The cut's spread is
     that of the valley in 100 resamples of the events; one that fewer than half of them have is refused.
+    ``shrink=yes`` moves it towards the valleys of its batch, by as much as it is less sure of itself than they are.
     """
     _enough(evidence, min_events)
     density = evidence.density(smoothing)
@@ -160,7 +182,8 @@ def valley(
     status, note = _trust(found.depth, share)
     source = "valley" if which == "deepest" else f"{which} valley"
     placed = _threshold(evidence, found.position, source, status, note, found.depth, spread)
-    return replace(placed, groups=len(every) + 1)
+    placed = replace(placed, groups=len(every) + 1)
+    return _towards_batch(placed, evidence) if shrink else placed
 
 
 def offset_threshold(line: Line, scale: Transform, *, marker: str, on: str, within: str) -> Threshold:
@@ -228,6 +251,49 @@ def control(
     return replace(found, value=found.moved(distance), note=note)
 
 
+def batch(evidence: Evidence, *, max_shift: float = MAX_SHIFT) -> Threshold:
+    """Cut where the samples of the batch have their valleys; always weak, as the sample itself was not asked.
+
+    Its spread is that of one more sample of the batch: how much the others differ, widened where they are few. Refused
+    where none of the sample's peaks lies within ``max_shift`` decades of one of the batch: it was measured otherwise.
+    """
+    prior = evidence.taught.prior
+    if prior.refusal:
+        raise ThresholdError(prior.refusal)
+    shift = misfit(np.array(prior.counts), binned(evidence.tally))
+    if shift is not None and abs(shift) > max_shift:
+        raise ThresholdError(f"the sample's peaks lie {shift:+.2f} decades or more from those of {prior.batch}")
+    note = f"placed by {prior.source}, which differ by {prior.between:.2f} decades from sample to sample"
+    return _carried(evidence, prior.location, prior.spread, prior.source, "weak", note, origin="batch")
+
+
+def reference(
+    evidence: Evidence, *, how: str = "verbatim", within: float = 0.05, max_shift: float = MAX_SHIFT
+) -> Threshold:
+    """Cut where a person did on reference samples of the batch; the median where there are several.
+
+    ``verbatim`` keeps the person's linear value, ``snap`` moves it to the sample's nearest valley, if one lies
+    ``within`` this share of the display, and ``shape`` to where the reference's density, warped, becomes the sample's.
+    On a reference sample itself the person's own cut holds. Weak where none of the sample's peaks lies within
+    ``max_shift`` decades of one of a reference: it was measured otherwise.
+    """
+    found = evidence.taught.references
+    if not found:
+        raise ThresholdError(evidence.taught.refusal)
+    source = "reference " + "+".join(one.sample for one in found)
+    place, spread = common_cut(found)
+    placed = _carried(evidence, place, spread, source, "sure", origin="reference")
+    if how == "shape":
+        placed = _by_shape(placed, evidence, found)
+    if how == "snap":
+        placed = _snapped(placed, evidence, within)
+    shift = _least_shift(evidence, found)
+    if shift is None or abs(shift) <= max_shift:
+        return placed
+    reason = f"the sample's peaks lie {shift:+.2f} decades or more from those of the reference"
+    return replace(placed, status="weak", note="; ".join(filter(None, [placed.note, reason])))
+
+
 def otsu(evidence: Evidence, *, min_events: int = 200) -> Threshold:
     """Cut where the variance between the two sides is largest; always weak, as it always finds one.
 
@@ -279,12 +345,16 @@ def refuse(evidence: Evidence) -> Threshold:
 STEPS: dict[str, Callable[..., Threshold]] = {
     "valley": valley,
     "control": control,
+    "batch": batch,
+    "reference": reference,
     "otsu": otsu,
     "mixture": mixture,
     "at": at,
     "refuse": refuse,
 }
-_POSITIONAL = {"control": "role", "at": "value"}
+_POSITIONAL = {"control": "role", "at": "value", "reference": "how"}
+WAYS = ("verbatim", "snap", "shape")
+"""How a reference's cut is carried to another sample."""
 
 
 def parse_chain(text: str) -> tuple[Step, ...]:
@@ -306,10 +376,15 @@ def parse_chain(text: str) -> tuple[Step, ...]:
 def fit_threshold(chain: tuple[Step, ...], evidence: Evidence) -> Threshold:
     """Return what the first step that can decide says; refused when none can.
 
-    A threshold that is not the first step's is at most weak: what was asked for was not there.
+    A threshold that is not the first step's is at most weak: what was asked for was not there. Where a chain may
+    look at references and a person placed this sample's own cut, that cut holds.
     """
+    if evidence.taught.own is not None and any(step.teacher == "reference" for step in chain):
+        return _by_person(evidence, evidence.taught.own)
     reasons: list[str] = []
+    asked = False
     for step in chain:
+        asked = asked or bool(step.teacher)
         try:
             threshold = step.fit(evidence)
         except ThresholdError as error:
@@ -317,9 +392,9 @@ def fit_threshold(chain: tuple[Step, ...], evidence: Evidence) -> Threshold:
             continue
         if reasons:
             note = "; ".join(filter(None, [*reasons, threshold.note]))
-            return replace(threshold, status="weak", note=f"{note}; placed by {step.text}")
-        return threshold
-    refused = Threshold(float("nan"), "none", "refused", evidence.n, note="; ".join(reasons))
+            return replace(threshold, status="weak", note=f"{note}; placed by {step.text}", asked=asked)
+        return replace(threshold, asked=asked)
+    refused = Threshold(float("nan"), "none", "refused", evidence.n, note="; ".join(reasons), asked=asked)
     return replace(refused, scale=evidence.scale, marker=evidence.marker, on=evidence.on)
 
 
@@ -342,14 +417,15 @@ def fit_first(chain: tuple[Step, ...], evidences: Sequence[Evidence]) -> Thresho
     if not refused:
         raise ValueError("no population to fit a threshold on")
     note = "; ".join(dict.fromkeys(f"on {t.on}: {t.note}" if len(refused) > 1 else t.note for t in refused))
-    return replace(refused[0], note=note)
+    return replace(refused[0], note=note, asked=any(threshold.asked for threshold in refused))
 
 
 def _on_another(threshold: Threshold, refused: list[Threshold]) -> Threshold:
     """Say why a threshold was placed on another population than the first."""
     reasons = [f"on {earlier.on}: {earlier.note}" for earlier in refused]
     note = "; ".join(filter(None, [*reasons, threshold.note]))
-    return replace(threshold, status="weak", note=f"{note}; placed on {threshold.on}")
+    asked = threshold.asked or any(earlier.asked for earlier in refused)
+    return replace(threshold, status="weak", note=f"{note}; placed on {threshold.on}", asked=asked)
 
 
 def _parse_step(text: str) -> Step:
@@ -368,7 +444,10 @@ def _parse_step(text: str) -> Step:
         raise OptionError(missing("control role", role, CONTROL_ROLES, name))
     if not 0 < arguments.get("quantile", 0.5) < 1:
         raise OptionError(f"quantile={arguments['quantile']:g}; it must lie between 0 and 1")
-    return Step(text, partial(STEPS[name], **arguments), role)
+    if arguments.get("how", "verbatim") not in WAYS:
+        raise OptionError(missing("way", arguments["how"], WAYS, name))
+    teacher = "batch" if arguments.get("shrink") else name if name in {"batch", "reference"} else ""
+    return Step(text, partial(STEPS[name], **arguments), role, teacher)
 
 
 def _step_options(name: str, inside: str) -> dict[str, str]:
@@ -420,3 +499,75 @@ def _threshold(
         value, source, status, evidence.n, depth, note, "data", spread, evidence.scale,
         evidence.marker, evidence.on,
     )  # fmt: skip
+
+
+def _by_person(evidence: Evidence, own: Reference) -> Threshold:
+    """Return the cut that a person placed on this sample."""
+    placed = _threshold(evidence, np.nan, " ".join(filter(None, ["placed by", own.who or "a person"])), "sure", own.why)
+    return replace(placed, value=own.cut, origin="person")
+
+
+def _carried(
+    evidence: Evidence, place: float, spread: float, source: str, status: str, note: str = "", *, origin: str
+) -> Threshold:
+    """Return a cut given in decades, with its spread on the display scale."""
+    ends = evidence.scale(from_decades([place - spread, place + spread]))
+    placed = _threshold(evidence, np.nan, source, status, note, spread=float(ends[1] - ends[0]) / 2)
+    return replace(placed, value=float(from_decades(place)), origin=origin)
+
+
+def in_decades(threshold: Threshold) -> tuple[float, float]:
+    """Return a cut and its spread in decades, the scale that samples share."""
+    low, high = decades([threshold.moved(-threshold.spread), threshold.moved(threshold.spread)])
+    return float(decades(threshold.value)), float(high - low) / 2
+
+
+def _towards_batch(placed: Threshold, evidence: Evidence) -> Threshold:
+    """Move a sample's own cut towards its batch, and say by how much; leave it where the batch cannot teach."""
+    prior = evidence.taught.prior
+    if prior.refusal:
+        note = f"not moved towards its batch: {prior.refusal}"
+        return replace(placed, note="; ".join(filter(None, [placed.note, note])))
+    own = in_decades(placed)
+    place, spread = shrunk(prior, *own)
+    note = f"moved by {place - own[0]:+.3f} decades towards {prior.source}"
+    moved = _carried(evidence, place, spread, placed.source, placed.status, origin="data")
+    note = "; ".join(filter(None, [placed.note, note]))
+    return replace(moved, depth=placed.depth, note=note, shift=place - own[0])
+
+
+def _snapped(placed: Threshold, evidence: Evidence, within: float) -> Threshold:
+    """Move a cut to the nearest valley, if one is near; its spread grows by that of the valley."""
+    if evidence.n < 2 or evidence.tally.values[0] == evidence.tally.values[-1]:
+        return replace(placed, note="no valley to snap to: fewer than two values")
+    density = evidence.density()
+    width = float(np.ptp(density.grid)) if isinstance(evidence.scale, Linear) else 1.0
+    here = float(evidence.scale([placed.value])[0])
+    found = nearest_valley(density, here, within=within * width)
+    if found is None:
+        return replace(placed, note=f"no valley within {within:.0%} of the display: left where the reference has it")
+    spread, _ = resample_valley(density, found)
+    value = float(evidence.scale.inverse([found.position])[0])
+    shift = float(decades(value)) - float(decades(placed.value))
+    note = f"snapped by {shift:+.2f} decades to the nearest valley"
+    both = float(np.hypot(placed.spread, spread))
+    return replace(placed, value=value, depth=found.depth, spread=both, note=note, shift=shift)
+
+
+def _by_shape(placed: Threshold, evidence: Evidence, references: Sequence[Reference]) -> Threshold:
+    """Move a cut to where the references' densities, warped, become the sample's; the median of several."""
+    here = Lesson("", binned(evidence.tally))
+    known = [(one, one.lesson) for one in references if one.lesson is not None and one.lesson.counts.any()]
+    if not known or not evidence.n:
+        return replace(placed, note="no density to compare: left where the reference has it")
+    place = float(np.median([warped(lesson, float(decades(one.cut)), here) for one, lesson in known]))
+    shift = place - float(decades(placed.value))
+    note = f"moved by {shift:+.2f} decades to where the reference's shape has it"
+    return replace(placed, value=float(from_decades(place)), note=note, shift=shift)
+
+
+def _least_shift(evidence: Evidence, references: Sequence[Reference]) -> float | None:
+    """Return how far the sample's peaks lie from those of the reference most like it; None if it cannot be told."""
+    here = binned(evidence.tally)
+    shifts = [misfit(one.lesson.counts, here) for one in references if one.lesson is not None]
+    return min((shift for shift in shifts if shift is not None), key=abs, default=None)

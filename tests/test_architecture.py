@@ -9,12 +9,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 GATING = [
     "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "spillover", "residual",
-    "offsets", "options", "gates", "thresholds", "methods", "template", "populations", "plausible", "exchange",
+    "offsets", "priors", "references", "options", "gates", "thresholds", "methods", "template", "alternatives",
+    "populations", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
-    "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "clinical", "kinetics", "statistics",
-    "frequencies", "plausible", "quality", "spillover", "provenance", "panels", "figures", "report", "pipeline",
-    "single", "info", "survey", "export", "deidentify", "simulate", "progress", "cli", "__main__",
+    "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "references", "clinical", "kinetics",
+    "statistics", "frequencies", "plausible", "quality", "drift", "review_list", "spillover", "provenance", "panels",
+    "figures", "report", "pipeline", "single", "info", "survey", "export", "deidentify", "simulate", "progress", "cli",
+    "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gating.options import OptionError
+from gating.priors import Lesson, Prior, binned, decades
+from gating.references import Reference, Taught
 from gating.tally import tally
 from gating.thresholds import ControlValues, Evidence, fit_first, fit_threshold, parse_chain
 from gating.transforms import Log, Logicle
@@ -250,3 +253,136 @@ def test_a_persons_cut_does_not_move(two_peaks):
 
     assert found.interval == (700, 700)
     assert found.origin == "person"
+
+
+def taught(values, **said):
+    """Return what a step may look at, with what other samples say."""
+    return Evidence("CD62L", tally(values), SCALE, {}, "T cells", Taught(**said))
+
+
+def batch_of(values, place, between=0.1, error=0.02):
+    """Return a batch of nine samples with these events and cuts around a linear value."""
+    counts = tuple(binned(tally(values)).tolist())
+    return Prior("batch B1", float(decades(place)), between, error, 9, "9 cuts of batch B1", counts)
+
+
+def test_a_sample_without_a_cut_takes_that_of_its_batch(two_peaks):
+    """Too few events for a valley of its own: placed by nine others, their differences in its interval."""
+    few = np.random.default_rng(7).permutation(two_peaks)[:300]
+
+    found = fit_threshold(parse_chain("valley > batch"), taught(few, prior=batch_of(two_peaks, 1200)))
+
+    assert (found.status, found.origin, found.value) == ("weak", "batch", pytest.approx(1200))
+    assert "valley: 300 events, needs 1000; placed by 9 cuts of batch B1" in found.note
+    low, high = decades(found.interval)
+    assert (high - low) / 2 == pytest.approx(2.306 * np.hypot(0.1, 0.02), rel=0.05)
+
+
+def test_a_sample_measured_otherwise_takes_no_cut_of_its_batch(two_peaks):
+    """At another voltage the batch's cut would divide the negative cells: refused, with the distance."""
+    odd = np.random.default_rng(7).permutation(two_peaks)[:900] * 2
+
+    found = fit_threshold(parse_chain("batch"), taught(odd, prior=batch_of(two_peaks, 1200)))
+
+    assert found.refused
+    assert "the sample's peaks lie +0.2" in found.note
+
+
+def test_without_a_batch_there_is_nothing_to_take(two_peaks):
+    """A single file gated alone has no batch, and says so."""
+    found = fit_threshold(parse_chain("batch"), evidence(two_peaks))
+
+    assert found.note == "batch: the sample was gated alone"
+
+
+def test_shrinkage_moves_a_cut_and_says_by_how_much(two_peaks):
+    """A number that is not the data's own must be traceable to what moved it."""
+    alone = fit_threshold(parse_chain("valley"), taught(two_peaks))
+
+    batch = batch_of(two_peaks, 1000, between=0.003, error=0.001)
+    found = fit_threshold(parse_chain("valley(shrink=yes)"), taught(two_peaks, prior=batch))
+
+    assert 1000 < found.value < alone.value
+    assert found.shift == pytest.approx(float(decades(found.value) - decades(alone.value)))
+    assert f"moved by {found.shift:+.3f} decades towards 9 cuts of batch B1" in found.note
+    assert found.spread < alone.spread
+    assert found.status == alone.status
+
+
+def test_shrinkage_without_a_batch_leaves_the_cut(two_peaks):
+    """What cannot be had is said, and is no reason to refuse a clean valley."""
+    alone = fit_threshold(parse_chain("valley"), taught(two_peaks))
+
+    found = fit_threshold(parse_chain("valley(shrink=yes)"), taught(two_peaks, prior=Prior("B", refusal="too few")))
+
+    assert found.value == alone.value
+    assert found.note == "not moved towards its batch: too few"
+
+
+@pytest.mark.parametrize(("chain", "asked"), [("valley > batch", False), ("batch > valley", True), ("valley", False)])
+def test_only_what_was_asked_may_change(two_peaks, chain, asked):
+    """A sample that never asked its batch is not gated again: its result cannot change."""
+    assert fit_threshold(parse_chain(chain), evidence(two_peaks)).asked is asked
+
+
+def references(values, *cuts):
+    """Return references with these events and cuts."""
+    lesson = Lesson("ref", binned(tally(values)))
+    return tuple(Reference(f"r{i}", cut, "Ann", lesson=lesson) for i, cut in enumerate(cuts))
+
+
+def test_a_reference_cut_is_kept_as_it_is(two_peaks):
+    """Verbatim is what a lab means by its template: the same linear number on every file."""
+    found = fit_threshold(parse_chain("reference"), taught(two_peaks, references=references(two_peaks, 900.0)))
+
+    assert (found.value, found.status, found.origin) == (pytest.approx(900), "sure", "reference")
+    assert found.source == "reference r0"
+
+
+def test_a_reference_cut_snaps_to_a_near_valley_and_says_how_far(two_peaks):
+    """The valley is at 1,260 by symmetry; 5 % of the display are about a quarter of a decade."""
+    alone = fit_threshold(parse_chain("valley"), taught(two_peaks))
+
+    near, far = (
+        fit_threshold(parse_chain("reference(snap)"), taught(two_peaks, references=references(two_peaks, cut)))
+        for cut in (alone.value / 1.3, alone.value / 4)
+    )
+
+    assert near.value == pytest.approx(alone.value, rel=1e-6)
+    assert near.shift == pytest.approx(np.log10(1.3), abs=0.01)
+    assert near.note.startswith("snapped by +0.11 decades")
+    assert far.value == pytest.approx(alone.value / 4)
+    assert "no valley within 5% of the display" in far.note
+
+
+def test_a_reference_cut_follows_the_shape(two_peaks):
+    """Twice as bright throughout: the cut is carried to twice its value."""
+    found = fit_threshold(
+        parse_chain("reference(how=shape)"), taught(two_peaks * 2, references=references(two_peaks, 1260.0))
+    )
+
+    assert found.value == pytest.approx(2520, rel=0.2)
+
+
+def test_a_sample_unlike_the_reference_is_weak(two_peaks):
+    """The person has not seen cells like these: the cut is placed, and a person should look."""
+    found = fit_threshold(parse_chain("reference"), taught(two_peaks * 2, references=references(two_peaks, 1260.0)))
+
+    assert found.status == "weak"
+    assert "the sample's peaks lie +0.2" in found.note
+
+
+def test_on_the_reference_sample_the_persons_cut_holds(two_peaks):
+    """Whatever the chain would rather do: a person has looked at this very sample."""
+    own = Reference("this", 777.0, "Ann", "smear below the valley")
+
+    found = fit_threshold(parse_chain("valley > reference"), taught(two_peaks, own=own))
+
+    assert (found.value, found.origin, found.status, found.source) == (777.0, "person", "sure", "placed by Ann")
+    assert found.note == "smear below the valley"
+
+
+def test_a_way_that_is_not_one_is_refused():
+    """A misspelt way must not fall back to another in silence."""
+    with pytest.raises(OptionError, match="no way 'snapp'; did you mean 'snap'"):
+        parse_chain("reference(snapp)")
