@@ -40,7 +40,8 @@ GATE_COLUMNS = (
 )  # fmt: skip
 THRESHOLD_COLUMNS = (
     "sample_id", "batch", "marker", "population", "within", "threshold", "ci_low", "ci_high", "spread_decades",
-    "origin", "source", "status", "n", "valley_depth", "negative_median", "positive_median", "transform", "note",
+    "origin", "source", "status", "n", "valley_depth", "negative_median", "positive_median", "shift_decades",
+    "transform", "note",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -244,6 +245,7 @@ def _threshold_row(key: SampleKey, gated: GatedSample, threshold: Threshold) -> 
         "valley_depth": _known(threshold.depth),
         "negative_median": float(np.median(values[~above])) if (~above).any() else None,
         "positive_median": float(np.median(values[above])) if above.any() else None,
+        "shift_decades": threshold.shift or None,
         "transform": str(threshold.scale),
         "note": threshold.note,
     }

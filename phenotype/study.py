@@ -97,6 +97,16 @@ class Asct(_Section):
     """Up to and including this many days: ``within_1y``. A year, as published: CD8 T cells are back within it."""
 
 
+class ReferenceCuts(_Section):
+    """[reference]: cuts that a person placed on some samples, for chains with the step ``reference``."""
+
+    gates: Text
+    """A sheet of them, rows of thresholds.csv or gates.csv with ``who``; no default, since a person placed them."""
+    across_batches: bool = False
+    """Whether they teach samples of other batches. False: on files of five centres, a cut of the same centre was off by
+    0.05 decades, one of another centre by 0.2, and nothing in the sample's own density told which."""
+
+
 class Quality(_Section):
     """[quality]: below or above which numbers are flagged or withheld."""
 
@@ -170,6 +180,11 @@ class _StudyFile(_Section):
     """Limits: by default of published assays."""
     comparisons: Comparisons = Comparisons()
     """Adjustment."""
+    reference: ReferenceCuts | None = None
+    """A person's cuts. None: no sample was gated by hand."""
+    alternatives: dict[str, Text] = {}
+    """Marker of the template to the one that stands for it in all files, ``-`` before it where it is on the other
+    cells: ``CD45RA = "-CD45RO"``. None by default: the template says what is stained."""
 
     @field_validator("markers")
     @classmethod
@@ -217,6 +232,12 @@ class Study:
     """Its counterpart among CAR- T cells; the template need not have it."""
     quality: Quality
     comparisons: Comparisons
+    reference: Path | None
+    """A person's cuts."""
+    across_batches: bool
+    """Whether they teach other batches."""
+    alternatives: Mapping[str, str]
+    """Marker of the template to the one that stands for it, with its sign."""
     typed: _StudyFile
     """The file the study was read from."""
 
@@ -229,7 +250,7 @@ class Study:
     def inputs(self) -> tuple[Path, ...]:
         """The study's own files, for a record of what a run has read; FCS files are not among them."""
         matrix = self.compensation if isinstance(self.compensation, Path) else None
-        files = (self.path, self.samples, self.clinical, self.kinetics, self.template, matrix)
+        files = (self.path, self.samples, self.clinical, self.kinetics, self.template, matrix, self.reference)
         return tuple(path for path in files if path is not None)
 
     def settings(self) -> dict[str, Any]:
@@ -282,6 +303,9 @@ def _study(path: Path, typed: _StudyFile) -> Study:
         control_subsets={s: typed.control_subsets.get(s, f"CAR- {name}") for s, name in subsets.items()},
         quality=typed.quality,
         comparisons=typed.comparisons,
+        reference=folder / typed.reference.gates if typed.reference else None,
+        across_batches=bool(typed.reference and typed.reference.across_batches),
+        alternatives=typed.alternatives,
         typed=typed,
     )
 

@@ -30,6 +30,7 @@ from phenotype.deidentify.sheets import (
     Sheet,
     clinical_sheet,
     kinetics_sheet,
+    reference_sheet,
     sample_sheet,
     sheet_text,
     shifts,
@@ -39,6 +40,7 @@ from phenotype.errors import DeidentifyError
 from phenotype.kinetics import read_kinetics
 from phenotype.pipeline.ledger import file_hash
 from phenotype.pipeline.write import cell
+from phenotype.references import ReferenceCut, read_references
 from phenotype.samples import SampleRow, read_sample_sheet
 from phenotype.study import Study, read_study
 from phenotype.tables import Table, read_table
@@ -89,6 +91,8 @@ class _Source:
     rows: tuple[SampleRow, ...] = ()
     tables: Mapping[str, Table] = field(default_factory=dict)
     """The study's sheets by kind: samples, clinical, kinetics."""
+    references: tuple[ReferenceCut, ...] = ()
+    """Cuts that a person placed."""
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -221,25 +225,27 @@ def _read_source(folder: Path) -> _Source:
         study = read_study(study_path)
         read_clinical(study)
         read_kinetics(study)
-        read_template(study.template)
+        template = read_template(study.template)
         if isinstance(study.compensation, Path):
             read_spillover(study.compensation)
         rows = read_sample_sheet(study.samples, study.folder).rows
         tables = {"samples": read_table(study.samples), "clinical": read_table(study.clinical, sheet=study.sheet)}
         if study.kinetics is not None:
             tables["kinetics"] = read_table(study.kinetics)
+        references = read_references(study.reference, rows, template) if study.reference else ()
         own = {path.resolve() for path in study.inputs}
     elif sheet_path.is_file():
         study, rows, tables = None, read_sample_sheet(sheet_path, folder).rows, {"samples": read_table(sheet_path)}
+        references = ()
         own = {sheet_path.resolve()}
     else:
-        study, rows, tables, own = None, (), {}, set()
+        study, rows, tables, own, references = None, (), {}, set(), ()
     listed = {row.file for row in rows if row.path.exists()}
     files = sorted({*files, *listed})
     others = [name for name in others if name not in listed and (folder / name).resolve() not in own]
     if not files:
         raise DeidentifyError(f"{folder}: no FCS file in it; name the folder of the exports")
-    return _Source(folder, tuple(files), tuple(others), study, rows, tables)
+    return _Source(folder, tuple(files), tuple(others), study, rows, tables, references)
 
 
 def _read_check(path: Path) -> Table:
@@ -373,6 +379,8 @@ def _write_study(
         sheets["clinical"] = clinical_sheet(source.tables["clinical"], patients, days, keep)
         if study.kinetics is not None:
             sheets["kinetics"] = kinetics_sheet(source.tables["kinetics"], patients, keep)
+        if source.references:
+            sheets["reference_gates"] = reference_sheet(source.references, source.rows, files)
         texts["gating.csv"] = study.template.read_bytes()
         if isinstance(study.compensation, Path):
             texts["matrix.csv"] = study.compensation.read_bytes()

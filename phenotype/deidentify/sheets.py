@@ -11,11 +11,22 @@ from typing import Any
 
 from phenotype.clinical import DATE_COLUMNS, KNOWN_COLUMNS, is_asct_date, names_person
 from phenotype.errors import DeidentifyError
+from phenotype.references import ReferenceCut
 from phenotype.samples import SampleRow
 from phenotype.study import Study
 from phenotype.tables import MISSING, CellError, Row, Table, parse_date
 
-__all__ = ["INFUSED", "Sheet", "clinical_sheet", "kinetics_sheet", "sample_sheet", "sheet_text", "shifts", "study_text"]
+__all__ = [
+    "INFUSED",
+    "Sheet",
+    "clinical_sheet",
+    "kinetics_sheet",
+    "reference_sheet",
+    "sample_sheet",
+    "sheet_text",
+    "shifts",
+    "study_text",
+]
 
 INFUSED = date(2000, 1, 1)
 """The day on which every patient of a copy is infused, or apheresed where that is the study's reference: what is
@@ -140,6 +151,33 @@ def sample_sheet(rows: Sequence[SampleRow], patients: Mapping[str, str], files: 
     return Sheet(columns, tuple(made), tuple(extra))
 
 
+def reference_sheet(cuts: Sequence[ReferenceCut], rows: Sequence[SampleRow], files: Mapping[str, str]) -> Sheet:
+    """Return the reference cuts of the copy: who placed them, and why, is left out.
+
+    Parameters
+    ----------
+    cuts
+        As read.
+    rows
+        The sample sheet.
+    files
+        New name of each tube.
+    """
+    columns = ("file", "population", "marker", "threshold", "who")
+    tubes = {row.sample_id: row.tube for row in rows}
+    made = [
+        dict(
+            zip(
+                columns,
+                (files[tubes[cut.sample_id]], cut.population, cut.marker, repr(cut.value), "a person"),
+                strict=True,
+            )
+        )
+        for cut in cuts
+    ]
+    return Sheet(columns, tuple(made), ("who", "why"))
+
+
 def sheet_text(sheet: Sheet) -> str:
     """Return a sheet as CSV."""
     text = io.StringIO()
@@ -156,6 +194,8 @@ def study_text(study: Study, name: str) -> str:
     if study.kinetics is not None:
         files["kinetics"] = "kinetics.csv"
     typed["study"] = files
+    if study.reference is not None:
+        typed["reference"] = typed["reference"] | {"gates": "reference_gates.csv"}
     if not isinstance(study.compensation, str):
         typed["compensation"] = {"source": "matrix.csv"}
     sections = (f"[{section}]\n{''.join(_settings(values))}" for section, values in typed.items())

@@ -36,7 +36,16 @@ from phenotype.pipeline.files import (
 )
 from phenotype.pipeline.stains import BatchStains, batches_of, read_batch_stains, recipe_with, voltage_failures
 from phenotype.pipeline.work import Recipe
-from phenotype.samples import JoinReport, SampleRow, ignored_files, join_patients, read_samples, unlisted_files
+from phenotype.references import ReferenceCut, read_references
+from phenotype.samples import (
+    JoinReport,
+    SampleRow,
+    SampleSheet,
+    ignored_files,
+    join_patients,
+    read_samples,
+    unlisted_files,
+)
 from phenotype.study import Study, read_study
 from phenotype.subsets import SUBSETS, quadrant_faults
 
@@ -69,6 +78,8 @@ class Plan:
     """By sample_id."""
     stains: Mapping[str, BatchStains] = field(default_factory=dict)
     """By batch, where the samples are compensated by their single stains."""
+    references: tuple[ReferenceCut, ...] = ()
+    """A person's cuts."""
 
     def recipe_of(self, row: SampleRow) -> Recipe:
         """Return the recipe of a row, with the matrix of its batch."""
@@ -92,6 +103,7 @@ def make_plan(path: Path) -> Plan:
     compensation = _collected(faults, _compensation, study)
     if template is not None:
         faults += [*_subset_faults(study, template), *_alias_faults(study, template)]
+    references = _references(study, sheet, template, faults)
     if sheet is None or template is None or clinical is None or compensation is None or faults:
         raise StudyError(faults)
     rows, recipe = sheet.rows, _recipe(study, template, compensation)
@@ -132,6 +144,7 @@ def make_plan(path: Path) -> Plan:
         notes=(*notes, *join.look_alikes, *clinical.notes),
         metadata=metadata,
         stains=stains,
+        references=references,
     )
 
 
@@ -166,6 +179,23 @@ def measure_stains(
 
 def _stain_failures(stains: Mapping[str, BatchStains]) -> list[Failure]:
     return [failure for batch in stains.values() for failure in batch.failures.values()]
+
+
+def _references(
+    study: Study, sheet: SampleSheet | None, template: GatingTemplate | None, faults: list[str]
+) -> tuple[ReferenceCut, ...]:
+    """Read a person's cuts; a chain that asks for them, and a study that has none, is a fault."""
+    if sheet is None or template is None:
+        return ()
+    if study.reference is not None:
+        return _collected(faults, read_references, study.reference, sheet.rows, template) or ()
+    asking = [row.population for row in template.rows if any(need[0] == "reference" for need in row.taught)]
+    if asking:
+        faults.append(
+            f"{study.template.name}: {', '.join(asking)} asks for a reference, and {study.path.name} has none; say "
+            '[reference] and gates = "reference_gates.csv", or take the step out'
+        )
+    return ()
 
 
 def _first_of_each(more: Iterable[Failure], failures: Sequence[Failure]) -> list[Failure]:

@@ -4,15 +4,16 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from gating import ControlValues, Spillover, file_spillover, pool_controls
+from gating import ControlValues, Spillover, Teaching, file_spillover, pool_controls
 from phenotype import __version__
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
 from phenotype.panels import panels_are_whole
@@ -20,6 +21,7 @@ from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
 from phenotype.pipeline.plan import Plan, make_plan, measure_stains
 from phenotype.pipeline.stains import BatchStains, compare_stains
+from phenotype.pipeline.teach import lessons_from, teach, teaching_text
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
 from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
 from phenotype.plausible import cohort_fractions
@@ -195,16 +197,61 @@ def _gate_samples(
     fresh: bool,
     say: Progress,
 ) -> int:
-    """Gate every sample that an earlier run did not, in the order of the sheet; return how many it had."""
-    kept = folder / "ledger"
+    """Gate every sample that an earlier run did not, in the order of the sheet; return how many it had.
+
+    Samples with a threshold that other samples may change are gated once more, with what all have taught.
+    """
     tasks = [_task(plan, row, controls, folder) for row in plan.samples]
     keys = _keys(plan, hashes)
+    found, known = _gate_all(keys, tasks, hashes, folder, pool, fresh=fresh, say=partial(say, "samples"))
+    lessons = {
+        task.key.sample_id: lessons_from(one.lessons, task.key.sample_id)
+        for task, one in zip(tasks, found, strict=True)
+    }
+    taught = teach(
+        plan.recipe.template, plan.samples, lessons, plan.references, across_batches=plan.study.across_batches
+    )
+    again = [
+        i
+        for i, (task, one) in enumerate(zip(tasks, found, strict=True))
+        if _may_change(one, taught[task.key.sample_id])
+    ]
+    second = [replace(tasks[i], teaching=taught[tasks[i].key.sample_id]) for i in again]
+    second_keys = [key_of([keys[i], teaching_text(task.teaching)]) for i, task in zip(again, second, strict=True)]
+    say_second = partial(say, "samples again")
+    changed, known_again = _gate_all(second_keys, second, hashes, folder, pool, fresh=fresh, say=say_second)
+    for i, result in zip(again, changed, strict=True):
+        found[i] = result
+    for result in found:
+        results.extend(result)
+    return sum(key in known for i, key in enumerate(keys) if i not in set(again)) + len(known_again)
+
+
+def _may_change(result: SampleResult, teaching: Teaching) -> bool:
+    """Tell whether a sample asks for what others teach, or a person placed a cut of its own."""
+    own = any(taught.own is not None for taught in teaching.values())
+    return not result.failures and (own or bool(result.asked))
+
+
+def _gate_all(
+    keys: Sequence[str],
+    tasks: Sequence[GateTask],
+    hashes: Hashes,
+    folder: Path,
+    pool: Pool,
+    *,
+    fresh: bool,
+    say: Callable[[int, int], None],
+) -> tuple[list[SampleResult], set[str]]:
+    """Return the result of each task, and the keys of those that an earlier run kept."""
+    kept = folder / "ledger"
     known: dict[str, SampleResult] = {}
     for key, task in zip(keys, tasks, strict=True):
         if not fresh and (earlier := _earlier(kept, key, task)) is not None:
             known[key] = earlier
     waiting = [task for key, task in zip(keys, tasks, strict=True) if key not in known]
     done = pool.map(gate_file, waiting)
+    found = []
     for count, (key, task) in enumerate(zip(keys, tasks, strict=True), start=1):
         result = known.get(key)
         if result is None:
@@ -212,9 +259,9 @@ def _gate_samples(
             result = _changed(task.path, task.key.file, hashes) or gated
             if result is gated:
                 store_result(kept, key, result)
-        say("samples", count, len(tasks))
-        results.extend(result)
-    return len(known)
+        say(count, len(tasks))
+        found.append(result)
+    return found, set(known)
 
 
 def _earlier(folder: Path, key: str, task: GateTask) -> SampleResult | None:

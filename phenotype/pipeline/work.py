@@ -17,6 +17,7 @@ from gating import (
     GatingTemplate,
     Sample,
     Spillover,
+    Teaching,
     compensate,
     control_values,
     declare_uncompensated,
@@ -34,6 +35,7 @@ from phenotype.frequencies import (
     threshold_rows,
 )
 from phenotype.panels import panels_of, write_panels
+from phenotype.pipeline.teach import lesson_rows
 from phenotype.plausible import gating_row, plausible_shares
 from phenotype.quality import (
     Finding,
@@ -85,6 +87,8 @@ class GateTask:
     controls: Mapping[tuple[str, str, str], ControlValues]
     panels: Path | None = None
     """Where the histograms for its figure go."""
+    teaching: Teaching = field(default_factory=dict)
+    """What other samples say of its thresholds; nothing the first time it is gated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,10 @@ class SampleResult:
     thresholds: list[dict[str, Any]] = field(default_factory=list)
     gatings: list[dict[str, Any]] = field(default_factory=list)
     quality: list[dict[str, Any]] = field(default_factory=list)
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """What it can teach other samples: ``population, marker, counts, cut, spread``."""
+    asked: list[str] = field(default_factory=list)
+    """Populations with a threshold that other samples may change."""
     failures: list[dict[str, Any]] = field(default_factory=list)
 
     def extend(self, other: "SampleResult") -> None:
@@ -222,7 +230,9 @@ def gate_file(task: GateTask) -> SampleResult:
     except CompensationError as error:
         return failed(file, "compensate", error)
     try:
-        gated = gate_sample(sample, recipe.template, controls=task.controls, aliases=recipe.aliases)
+        gated = gate_sample(
+            sample, recipe.template, controls=task.controls, teaching=task.teaching, aliases=recipe.aliases
+        )
     except GatingError as error:
         return failed(file, "gate", error)
     if task.panels is not None:
@@ -242,6 +252,8 @@ def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
         thresholds=threshold_rows(key, gated),
         gatings=[plausible] if plausible else [],
         quality=[finding.row() for finding in _findings(task, raw, gated, subsets)],
+        lessons=lesson_rows(gated, key.sample_id),
+        asked=[p.name for p in gated.populations.values() if any(threshold.asked for threshold in p.thresholds)],
     )
 
 
