@@ -19,6 +19,7 @@ threshold  one cut on one channel, with where it came from
 Verbs: ``read_``/``write_`` disk, ``fit_`` a gate from data, ``gate_`` apply, ``parse_`` text.
 """
 
+from gating.alternatives import with_alternative
 from gating.compensation import (
     Spillover,
     compensate,
@@ -183,6 +184,7 @@ __all__ = [
     "residual_spillover",
     "same_marker",
     "shifted_counts",
+    "with_alternative",
     "write_fcs",
     "write_fcs_copy",
 ]

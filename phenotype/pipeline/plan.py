@@ -19,6 +19,7 @@ from gating import (
     read_spillover,
     read_template,
     same_marker,
+    with_alternative,
 )
 from phenotype.clinical import Clinical, derive_groups, read_clinical
 from phenotype.errors import StudyError
@@ -49,7 +50,7 @@ from phenotype.samples import (
 from phenotype.study import Study, read_study
 from phenotype.subsets import SUBSETS, quadrant_faults
 
-__all__ = ["Plan", "make_plan", "measure_stains"]
+__all__ = ["Plan", "alternative_notes", "make_plan", "measure_stains"]
 
 ControlKey = tuple[str, str, str, str]
 Controls = dict[ControlKey, tuple[SampleRow, ...]]
@@ -102,7 +103,9 @@ def make_plan(path: Path) -> Plan:
     kinetics = _collected(faults, read_kinetics, study)
     compensation = _collected(faults, _compensation, study)
     if template is not None:
-        faults += [*_subset_faults(study, template), *_alias_faults(study, template)]
+        faults += _subset_faults(study, template)
+        template = _with_alternatives(study, template, faults)
+        faults += _alias_faults(study, template)
     references = _references(study, sheet, template, faults)
     if sheet is None or template is None or clinical is None or compensation is None or faults:
         raise StudyError(faults)
@@ -129,7 +132,8 @@ def make_plan(path: Path) -> Plan:
     unusable += _first_of_each(_stain_failures(stains), unusable)
     join = join_patients(clinical.table["patient_id"], [row for row in rows if row.role == "product"])
     beside = (*_unlisted(unlisted), *_ignored(ignored_files(study, rows)))
-    notes = (*sheet.notes, *beside, *_idle_controls(rows, controls, recipe))
+    instead = alternative_notes(study.alternatives)
+    notes = (*sheet.notes, *instead, *beside, *_idle_controls(rows, controls, recipe))
     return Plan(
         study=study,
         rows=rows,
@@ -179,6 +183,30 @@ def measure_stains(
 
 def _stain_failures(stains: Mapping[str, BatchStains]) -> list[Failure]:
     return [failure for batch in stains.values() for failure in batch.failures.values()]
+
+
+def _with_alternatives(study: Study, template: GatingTemplate, faults: list[str]) -> GatingTemplate:
+    """Put other markers in the place of the template's, for the whole study: patients must share their axes."""
+    for marker, other in study.alternatives.items():
+        try:
+            template = with_alternative(template, marker, other.removeprefix("-"), opposite=other.startswith("-"))
+        except TemplateError as error:
+            faults += [f"{study.path.name}: [alternatives] {line}" for line in str(error).splitlines()]
+    return template
+
+
+def alternative_notes(alternatives: Mapping[str, str]) -> list[str]:
+    """Say which marker stands for which.
+
+    Examples
+    --------
+    >>> alternative_notes({"CD62L": "CCR7", "CD45RA": "-CD45RO"})
+    ['CCR7 stands for CD62L', 'CD45RO- stands for CD45RA+']
+    """
+    return [
+        f"{other[1:]}- stands for {marker}+" if other.startswith("-") else f"{other} stands for {marker}"
+        for marker, other in alternatives.items()
+    ]
 
 
 def _references(

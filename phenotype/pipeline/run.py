@@ -19,7 +19,7 @@ from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUM
 from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
-from phenotype.pipeline.plan import Plan, make_plan, measure_stains
+from phenotype.pipeline.plan import Plan, alternative_notes, make_plan, measure_stains
 from phenotype.pipeline.stains import BatchStains, compare_stains
 from phenotype.pipeline.teach import lessons_from, teach, teaching_text
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
@@ -328,6 +328,12 @@ def _study_findings(plan: Plan, results: SampleResult, today: date) -> list[Find
     markers = plan.recipe.template.row(plan.study.subsets[SUBSETS[0]]).channels
     products = {row.sample_id for row in plan.samples if row.role == "product"}
     thresholds = [row for row in results.thresholds if row["sample_id"] in products]
+    findings += [
+        Finding(row.sample_id, "alternative_marker", None, None, "info", f"{note}: [alternatives] of study.toml")
+        for note in alternative_notes(plan.study.alternatives)
+        for row in plan.samples
+        if row.sample_id in products and row in gated
+    ]
     return findings + list(check_drift(thresholds, markers))
 
 
@@ -427,6 +433,7 @@ def _manifest(
             f"{row.population},{row.parent},{'|'.join(row.channels)},{row.method},{row.arguments}"
             for row in plan.recipe.template.rows
         ],
+        "alternatives": alternative_notes(study.alternatives),
         "inputs": inputs,
         "seed": None,
         "counts": {

@@ -183,7 +183,8 @@ def _definitions(run: Mapping[str, Any]) -> str:
         populations = _listed([f"{SUBSET_LABELS[subset].lower()} {clean(name)}" for subset, name in names.items()])
         return f"The four subsets are these populations of the gating template: {populations}."
     parts = _listed([f"{SUBSET_LABELS[subset].lower()} {text}" for subset, text in signs.items()])
-    return f"The four subsets are quadrants of CAR+ T cells: {parts}. Naive includes stem-memory cells."
+    stands = "".join(f" {clean(note)}." for note in run.get("alternatives") or ())
+    return f"The four subsets are quadrants of CAR+ T cells: {parts}. Naive includes stem-memory cells.{stands}"
 
 
 def _signs(line: str) -> str:
