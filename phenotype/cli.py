@@ -6,7 +6,7 @@ Heavy imports happen within the commands, so that ``--help`` answers at once.
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -289,11 +289,23 @@ def _print_run(summary: Any) -> None:
     reused = f", {summary.reused} from an earlier run" if summary.reused else ""
     _say(f"{summary.gated} of {summary.samples} samples gated{reused} in {summary.seconds:.0f} s")
     _print_some("not processed", [f"{row['error']}" for row in summary.failures])
-    _print_some("to review", [f"{row['sample_id']}: {row['message']}" for row in summary.review])
+    _print_some(_to_review(summary.review), [_review_line(row) for row in summary.review])
     _print_some("products without a clinical row, in no comparison", list(summary.without_clinical))
     _print_some("patients without a product", list(summary.without_product))
     _print_some("to know", list(summary.notes))
     _say(f"report: {summary.report}")
+
+
+def _to_review(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many things a person should look at, and how many of them have no number."""
+    refused = sum(row["status"] == "refused" for row in rows)
+    return f"to review (review.csv), {refused} of them refused" if refused else "to review (review.csv)"
+
+
+def _review_line(row: Mapping[str, Any]) -> str:
+    """Return one thing to look at on one line."""
+    cut = f"{row['marker']} on {row['population']} {row['status']}: " if row["marker"] else ""
+    return f"{row['sample_id']}: {cut}{row['reason']}"
 
 
 def _print_some(title: str, lines: list[str], most: int = 12, *, err: bool = False) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gating import ControlValues, Spillover, Teaching, file_spillover, pool_controls
 from phenotype import __version__
+from phenotype.drift import DRIFT_COLUMNS, check_outliers, drift_rows
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
 from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
@@ -28,6 +29,7 @@ from phenotype.plausible import cohort_fractions
 from phenotype.provenance import check_dates, check_identities
 from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
+from phenotype.review_list import REVIEW_COLUMNS, review_rows
 from phenotype.samples import SampleRow
 from phenotype.spillover import SPILLOVER_COLUMNS
 from phenotype.statistics.contrasts import compare_groups, summarise_groups
@@ -53,7 +55,7 @@ class RunSummary:
     reused: int
     failures: tuple[Mapping[str, Any], ...]
     review: tuple[Mapping[str, Any], ...]
-    """Findings that a person should look at."""
+    """What a person should look at: rows of review.csv, without the files that failed."""
     without_clinical: tuple[str, ...]
     """Patients with a product and no clinical row: in no comparison."""
     without_product: tuple[str, ...]
@@ -109,6 +111,8 @@ def run_study(
         stains = _stains(plan)
         coefficients, findings = compare_stains(stains, _gated(plan, results), plan.metadata, plan.recipe.compensation)
         results.quality += [finding.row() for finding in findings]
+        review = review_rows(results.thresholds, results.gates, results.quality, results.failures)
+        write_rows(folder / "review.csv", REVIEW_COLUMNS, review)
         tables = _write_tables(plan, results, folder)
         write_rows(folder / "spillover.csv", SPILLOVER_COLUMNS, coefficients)
         hashes_of_stains = {file: digest for found in stains.values() for file, digest in found.hashes.items()}
@@ -124,7 +128,7 @@ def run_study(
         gated=len({row["sample_id"] for row in results.populations}),
         reused=reused,
         failures=tuple(results.failures),
-        review=tuple(row for row in results.quality if row["severity"] != "info"),
+        review=tuple(row for row in review if row["status"] != "failed"),
         without_clinical=plan.join.without_clinical,
         without_product=plan.join.without_product,
         notes=plan.notes,
@@ -331,10 +335,10 @@ def _study_findings(plan: Plan, results: SampleResult, today: date) -> list[Find
     findings += [
         Finding(row.sample_id, "alternative_marker", None, None, "info", f"{note}: [alternatives] of study.toml")
         for note in alternative_notes(plan.study.alternatives)
-        for row in plan.samples
-        if row.sample_id in products and row in gated
+        for row in gated
+        if row.sample_id in products
     ]
-    return findings + list(check_drift(thresholds, markers))
+    return [*findings, *check_drift(thresholds, markers), *check_outliers(thresholds)]
 
 
 def _stains(plan: Plan) -> Mapping[str, BatchStains]:
@@ -361,6 +365,8 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     write_rows(folder / "subsets_control.csv", SUBSET_COLUMNS, controls)
     write_rows(folder / "gates.csv", GATE_COLUMNS, results.gates)
     write_rows(folder / "thresholds.csv", THRESHOLD_COLUMNS, results.thresholds)
+    drifting = drift_rows([row for row in results.thresholds if row["sample_id"] in products])
+    write_rows(folder / "drift.csv", DRIFT_COLUMNS, drifting)
     write_rows(folder / "quality.csv", QUALITY_COLUMNS, results.quality)
     write_rows(folder / "failures.csv", FAILURE_COLUMNS, results.failures)
     write_frame(folder / "cohort.csv", cohort)

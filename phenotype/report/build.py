@@ -119,6 +119,8 @@ def _content(results: Results) -> dict[str, Any]:
         "quality": results.quality.to_dict("records"),
         "quality_summary": tables.quality_summary(results.quality).to_dict("records"),
         "failures": results.failures.to_dict("records"),
+        "drift": results.drift.to_dict("records"),
+        "review": results.review.to_dict("records"),
         "without_number": [product for product in found if not product.reported],
         "settings": text.settings_rows(run.get("settings") or {}),
         "template": run.get("template") or (),
@@ -133,6 +135,7 @@ def _pictures(results: Results, figures: Figures) -> dict[str, Any]:
     return {
         "figure_4": _data_uri(figures.figure_4),
         "control": _data_uri(figures.control) if figures.control else "",
+        "drift_figure": _data_uri(figures.drift) if figures.drift else "",
         "gating": {sample_id: _data_uri(path) for sample_id, path in figures.gating.items()},
         "composition": figures.composition.to_dict("records"),
         "mismatches": tables.count_mismatches(results.comparisons, figures.patients),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from phenotype.figures.drift import draw_drift
 from phenotype.figures.gating import draw_gating
 from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import draw_control, draw_figure_4
@@ -14,6 +15,7 @@ from phenotype.report.read import Results
 from phenotype.report.tables import (
     composition_by_group,
     control_pairs,
+    cuts_by_batch,
     patients_by_contrast,
     products,
     write_figure_table,
@@ -33,6 +35,8 @@ class Figures:
     figure_4: Path
     control: Path | None
     """None where no product has both CAR+ and CAR- fractions."""
+    drift: Path | None
+    """None where no cut was placed."""
     gating: dict[str, Path]
     """By sample_id: the PNG."""
     patients: pd.DataFrame
@@ -61,8 +65,12 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
     if len(pairs):
         control, _ = save_figure(draw_control(pairs, synthetic=synthetic), folder / "car_negative_control")
         write_figure_table(folder / "car_negative_control.csv", pairs)
+    cuts, drift = cuts_by_batch(results), None
+    if len(cuts):
+        drift, _ = save_figure(draw_drift(cuts, synthetic=synthetic), folder / "thresholds_by_batch")
+        write_figure_table(folder / "thresholds_by_batch.csv", cuts)
     gating = draw_gating_files(results, jobs=jobs)
-    return Figures(figure_4, control, gating, patients, composition, pairs)
+    return Figures(figure_4, control, drift, gating, patients, composition, pairs)
 
 
 def draw_gating_files(results: Results, *, jobs: int = 1) -> dict[str, Path]:

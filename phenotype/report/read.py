@@ -24,6 +24,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "subsets_control": ("sample_id", "patient_id", "subset", "fraction"),
     "quality": ("sample_id", "check", "value", "limit", "severity", "message"),
     "failures": ("file", "stage", "error"),
+    "thresholds": (
+        "sample_id", "batch", "marker", "population", "threshold", "status", "negative_median", "positive_median",
+    ),
+    "drift": (
+        "batch", "marker", "population", "samples", "cut_median", "cut_spread_decades", "cut_shift_decades",
+        "negative_shift_decades", "positive_shift_decades",
+    ),
+    "review": ("sample_id", "population", "marker", "status", "reason", "resolve"),
     "cohort": ("patient_id", "asct_group", *SUBSETS),
     "estimates": ("analysis", "endpoint", "level", "n", "estimate", "ci_low", "ci_high", "p_value"),
     "comparisons": (
@@ -37,7 +45,9 @@ NUMBERS = frozenset(
     {
         "count", "parent_count", "fraction", "fraction_of_parent", "ci_low", "ci_high", "value", "limit",
         "n_a", "n_b", "n", "estimate", "median_a", "median_b", "difference", "p_value", "p_adjusted", "p_adjusted_bh",
-        "cliffs_delta", "cliffs_low", "cliffs_high", *SUBSETS,
+        "threshold", "negative_median", "positive_median", "samples", "cut_median", "cut_spread_decades",
+        "cut_shift_decades", "negative_shift_decades", "positive_shift_decades", "cliffs_delta", "cliffs_low",
+        "cliffs_high", *SUBSETS,
     }
 )  # fmt: skip
 """Columns that hold numbers; every other column is text, so that patient 00123 stays 00123."""
@@ -53,6 +63,9 @@ class Results:
     subsets_control: pd.DataFrame
     quality: pd.DataFrame
     failures: pd.DataFrame
+    review: pd.DataFrame
+    thresholds: pd.DataFrame
+    drift: pd.DataFrame
     cohort: pd.DataFrame
     comparisons: pd.DataFrame
     estimates: pd.DataFrame

@@ -19,6 +19,7 @@ __all__ = [
     "composition_by_group",
     "control_pairs",
     "count_mismatches",
+    "cuts_by_batch",
     "group_medians",
     "patients_by_contrast",
     "products",
@@ -88,6 +89,30 @@ def control_pairs(subsets: pd.DataFrame, control: pd.DataFrame, cohort: pd.DataF
     pairs = pairs.merge(groups, on="patient_id", how="left", validate="many_to_one")
     pairs["group"] = pairs["group"].fillna("")
     return pairs[["sample_id", "patient_id", "group", "subset", "car_positive", "car_negative"]]
+
+
+def cuts_by_batch(results: Results) -> pd.DataFrame:
+    """Return each product's cuts with the medians of their two sides: the dots of the figure of drift.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``marker, population, batch, sample_id, cut, negative, positive, outlier``, linear; by marker and population in
+        the order of thresholds.csv, then by batch and sample. Refused cuts are left out.
+    """
+    products = set(results.subsets["sample_id"])
+    placed = results.thresholds[
+        results.thresholds["threshold"].notna() & results.thresholds["sample_id"].isin(products)
+    ]
+    names = {"threshold": "cut", "negative_median": "negative", "positive_median": "positive"}
+    table = placed.rename(columns=names)[["marker", "population", "batch", "sample_id", *names.values()]]
+    found = results.quality[results.quality["check"] == "outlier"]
+    odd = {(row["sample_id"], str(row["message"]).partition(":")[0]) for row in found.to_dict("records")}
+    places = zip(table["sample_id"], table["marker"] + " on " + table["population"], strict=True)
+    table = table.assign(outlier=[place in odd for place in places])
+    order = {place: i for i, place in enumerate(dict.fromkeys(zip(table["marker"], table["population"], strict=True)))}
+    ranked = table.assign(order=[order[place] for place in zip(table["marker"], table["population"], strict=True)])
+    return ranked.sort_values(["order", "batch", "sample_id"], kind="stable").drop(columns="order")
 
 
 def group_medians(estimates: pd.DataFrame) -> list[dict[str, Any]]:

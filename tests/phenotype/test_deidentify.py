@@ -223,7 +223,11 @@ def test_the_copies_of_the_sample_study_give_the_same_tables(sample, monkeypatch
             # The file that is cut short has no copy: the run says that it is missing instead.
             assert [row["file"] for row in found_rows] == [row["file"] for row in before]
         else:
-            key = str if path.name in {"quality.csv"} else (lambda _: 0)
+            if path.name == "review.csv":
+                before, found_rows = (
+                    [row for row in rows if row["status"] != "failed"] for rows in (before, found_rows)
+                )
+            key = str if path.name in {"quality.csv", "review.csv"} else (lambda _: 0)
             assert sorted(map(str, found_rows), key=key) == sorted(map(str, before), key=key), path.name
 
 
