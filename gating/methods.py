@@ -137,9 +137,11 @@ def fit_quadrant(
     ``quadrant`` gives the sign on each channel, ``+-`` for positive on the first and negative on the
     second. The four quadrants of a pair share the thresholds of the population they are fitted on. With
     ``offset=yes`` the first channel has two: one for events positive for the second channel, one for the others;
-    where the events have no such valleys, the chains ``x`` and ``y`` decide as they do without.
+    where the events have no such valleys, the chains ``x`` and ``y`` decide as they do without. A chain that begins
+    with what other samples teach comes first: who writes it so wants their cut.
     """
-    found = frame.offsets(transform) if offset else ""
+    taught = any(chain and chain[0].teacher for chain in (x, y))
+    found = frame.offsets(transform) if offset and not taught else ""
     if isinstance(found, str):
         thresholds = tuple(_with_note(frame.threshold(i, chain, transform), found) for i, chain in enumerate((x, y)))
     else:

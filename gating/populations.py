@@ -16,7 +16,16 @@ from gating.references import NOTHING_TAUGHT, Taught
 from gating.sample import NO_ALIASES, Sample
 from gating.tally import Tally, tally
 from gating.template import ROOT, GatingTemplate, Row
-from gating.thresholds import ControlValues, Evidence, Threshold, fit_first, in_decades, offset_threshold
+from gating.thresholds import (
+    ControlValues,
+    Evidence,
+    Threshold,
+    fit_first,
+    fit_threshold,
+    in_decades,
+    offset_threshold,
+    parse_chain,
+)
 from gating.transforms import Linear, Transform, estimate_logicle
 
 __all__ = [
@@ -144,25 +153,33 @@ def needed_lessons(template: GatingTemplate) -> tuple[tuple[str, str, str], ...]
 def lessons_of(gated: GatedSample, name: str) -> dict[tuple[str, str], Lesson]:
     """Return what a sample can teach others, by population and marker.
 
-    Its cuts count where its own events placed them and resampling says how surely. Of several, as of chains that
-    differ, the first in the template counts.
+    Its cut is the one that its own events placed for a gate, where resampling says how surely; else, as where a gate
+    has two, the valley of all of the population. Of several, as of chains that differ, the first in the template is it.
     """
     cuts: dict[tuple[str, str], Threshold] = {}
     for population in gated.populations.values():
         for threshold in population.thresholds:
-            if threshold.origin == "data" and threshold.spread > 0:
+            if threshold.origin == "data" and threshold.spread > 0 and not threshold.within:
                 cuts.setdefault((threshold.on, threshold.marker), threshold)
     wanted = dict.fromkeys((on, marker) for _, on, marker in needed_lessons(gated.template))
     return {key: _lesson(gated, name, *key, cuts.get(key)) for key in wanted if key[0] in gated.populations}
 
 
+_VALLEY = parse_chain("valley")
+
+
 def _lesson(gated: GatedSample, name: str, on: str, marker: str, cut: Threshold | None) -> Lesson:
-    members = gated.populations[on].members
-    column = gated.columns.get(marker)
-    values = gated.sample.events[:0, 0] if members is None or column is None else gated.sample.events[members, column]
-    counts = binned(tally(values[np.isfinite(values)])) if len(values) else NO_EVENTS
-    place, spread = (None, 0.0) if cut is None else in_decades(cut)
-    return Lesson(name, counts, place, spread)
+    members, column = gated.populations[on].members, gated.columns.get(marker)
+    if members is None or column is None or not members.any():
+        return Lesson(name, NO_EVENTS)
+    values = gated.sample.events[members, column]
+    found = tally(values[np.isfinite(values)])
+    if cut is None:
+        channel = gated.sample.channels[column]
+        scale = estimate_logicle(found, top=channel.range) if channel.kind == "fluorescence" else Linear()
+        cut = fit_threshold(_VALLEY, Evidence(marker, found, scale, {}, on))
+    place, spread = (None, 0.0) if cut.refused else in_decades(cut)
+    return Lesson(name, binned(found), place, spread)
 
 
 def control_values(
@@ -361,6 +378,8 @@ class _Fitter:
         return self.pairs[key]
 
     def _offsets(self, markers: tuple[str, ...], on: str, transform: Transform | None) -> OffsetThresholds | str:
+        if any(self.teaching.get((on, marker), NOTHING_TAUGHT).own is not None for marker in markers):
+            return "a person placed this sample's cut"
         scales = tuple(transform or self.scale(marker, on) for marker in markers)
         chosen = self.members(on)
         first, second = (self.sample.events[:, self.columns[marker]][chosen] for marker in markers)

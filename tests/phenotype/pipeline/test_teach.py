@@ -17,11 +17,16 @@ def _without_figures(monkeypatch):
     monkeypatch.setattr("phenotype.pipeline.work.panels_of", lambda *_, **__: ())
 
 
+def plain(template: str) -> str:
+    """Return a template whose subsets have one cut on each marker, of all T cells."""
+    return template.replace("; offset=yes", "").replace("; by=CD4+ T|CD8+ T", "")
+
+
 @pytest.fixture
 def asking(study, tube):
     """Give a study whose chains end with the batch, and whose last product is small; returns its study.toml."""
     template = study.parent / "gating.csv"
-    text = template.read_text().replace("; on=T cells", "; on=T cells; x=valley > batch; y=valley > batch")
+    text = plain(template.read_text()).replace("; on=T cells", "; on=T cells; x=valley > batch; y=valley > batch")
     template.write_text(text.replace("valley > control(unstained, quantile=0.999)", "valley(min_events=100)"))
     template.write_text(template.read_text().replace('"valley > control(fmo) > ', '"valley(min_events=100) > '))
     tube(study.parent / "fcs" / f"{SMALL}.fcs", 6, n=700)
@@ -97,7 +102,7 @@ REFERENCES = "sample_id,population,marker,threshold,who,why\nP1,T cells,CD62L,12
 def referring(study):
     """Give a study whose CD62L is cut as a person cut it on P1; returns its study.toml."""
     template = study.parent / "gating.csv"
-    template.write_text(template.read_text().replace("; on=T cells", "; on=T cells; x=valley > reference"))
+    template.write_text(plain(template.read_text()).replace("; on=T cells", "; on=T cells; x=valley > reference"))
     (study.parent / "reference_gates.csv").write_text(REFERENCES)
     study.write_text(study.read_text() + '[reference]\ngates = "reference_gates.csv"\n')
     return study
@@ -110,6 +115,17 @@ def test_on_the_reference_sample_the_persons_cut_holds(referring):
     found = cuts(referring)
     assert (float(found["P1", "CD62L"]["threshold"]), found["P1", "CD62L"]["origin"]) == (1234.5, "person")
     assert found["P2", "CD62L"]["origin"] == "data"
+
+
+def test_a_persons_cut_holds_where_the_template_looks_for_two(referring):
+    """With offset=yes the data would place a cut above and one below CD45RA's: the person has placed one."""
+    template = referring.parent / "gating.csv"
+    template.write_text(template.read_text().replace("; on=T cells", "; offset=yes; on=T cells"))
+
+    run_study(referring)
+
+    found = cuts(referring)["P1", "CD62L"]
+    assert (float(found["threshold"]), found["within"], found["origin"]) == (1234.5, "", "person")
 
 
 def test_a_reference_teaches_its_own_batch_only(referring, change):
