@@ -3,7 +3,7 @@
     python benchmarks/batches.py [STUDIES]
 
 Each study has batches of ten products; the truth is where the densities of negative and positive cells cross.
-Settings: plain and ``harder``; 500 to 20,000 events, of which T cells are about 0.75; a batch that sheds half of its
+Settings: plain and ``harder``; 500 to 20,000 events per file; a batch that sheds half of its
 CD62L; and one product of each batch measured at another voltage (CD62L and CD45RA 0.3 decades brighter). Errors are in
 decades; coverage is the share of 95 % intervals that hold the truth.
 """
