@@ -632,3 +632,20 @@ def test_a_table_without_identifiers_is_no_check(folder):
 
     with pytest.raises(DeidentifyError, match=r"clinical\.csv: no column with identifiers"):
         deidentify_folder(folder, folder.parent / "out", checks=[folder.parent / "clinical.csv"])
+
+
+def test_reference_cuts_go_with_their_samples_and_without_their_names(study, change, tmp_path):
+    """The copy is gated as the original is; who placed a cut is a person too."""
+    change(study.parent / "gating.csv", "quadrant=++;", "quadrant=++; x=valley > reference;")
+    (study.parent / "reference_gates.csv").write_text(
+        "sample_id,population,marker,threshold,who,why\nP1,CD4+ T,CD62L,1234.5,Ann Example,she knows P1\n"
+    )
+    study.write_text(study.read_text() + '[reference]\ngates = "reference_gates.csv"\n')
+
+    found = deidentify_folder(study.parent, tmp_path / "copy")
+
+    (row,) = table(found.folder / "reference_gates.csv")
+    files = {one["file"] for one in table(found.folder / "samples.csv")}
+    assert row["file"] in files
+    assert (row["population"], row["marker"], row["threshold"], row["who"]) == ("CD4+ T", "CD62L", "1234.5", "a person")
+    assert 'gates = "reference_gates.csv"' in (found.folder / "study.toml").read_text()

@@ -173,3 +173,42 @@ def test_a_fault_of_all_files_is_one_line(study, change):
     assert fault.startswith(
         "fcs/P1.fcs and 5 other files: no channel or marker 'CD33'; did you mean 'CD3'? Known: Time,"
     )
+
+
+def test_a_chain_that_asks_a_person_needs_one(study, change):
+    """Each sample would be refused by that step, and the study would look as if the cells were at fault."""
+    change(study.parent / "gating.csv", "quadrant=++;", "quadrant=++; x=reference > valley;")
+
+    (fault,) = faults(study)
+    assert fault.startswith(
+        "gating.csv: naive (CD4+ T), naive (not CD4+ T) asks for a reference, and study.toml has none"
+    )
+
+
+def test_another_marker_stands_for_one_in_every_row(study, change):
+    """The plan's template is what will be gated; its notes say so, and the sheets need not be written anew."""
+    change(study, "[compensation]", '[alternatives]\nCD45RA = "-FSC-A"\n\n[compensation]')
+    change(study.parent / "gating.csv", "Cells,root,FSC-A,debris,", "Cells,root,SSC-A,range,minimum=1")
+    change(study.parent / "gating.csv", "Singlets,Cells,FSC-A|FSC-H,singlets,", "Singlets,Cells,FSC-H,range,minimum=1")
+
+    plan = make_plan(study)
+
+    assert plan.recipe.template.row("naive").signs == {"CD62L": "+", "FSC-A": "-"}
+    assert "FSC-A- stands for CD45RA+" in plan.notes
+
+
+def test_a_marker_that_is_not_stained_cannot_stand_for_another(study, change):
+    """All files lack it: nothing can be gated, and the first message says which channel is missing."""
+    change(study, "[compensation]", '[alternatives]\nCD62L = "CCR7"\n\n[compensation]')
+
+    (fault,) = faults(study)
+    assert fault.startswith("fcs/P1.fcs and 5 other files: no channel or marker 'CCR7'")
+
+
+def test_faults_of_alternatives_are_said_with_the_others(study, change):
+    """A misspelt marker, and one that the template gates on already."""
+    change(study, "[compensation]", '[alternatives]\nCD26L = "CCR7"\nCD62L = "CD3"\n\n[compensation]')
+
+    found = faults(study)
+    assert found[0].startswith("study.toml: [alternatives] gating.csv: CCR7 for CD26L: no channel 'CD26L'")
+    assert found[1] == "study.toml: [alternatives] gating.csv: CD3 for CD62L: CD3 is gated on already, by 'T cells'"

@@ -291,3 +291,31 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         build_report(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+REVIEW = "sample_id,population,marker,status,reason,resolve\nP001_product,T cells,CD62L,refused,no valley,add the fmo\n"
+THRESHOLDS = (
+    "sample_id,batch,marker,population,threshold,status,negative_median,positive_median\n"
+    "P001_product,B1,CD62L,T cells,1000,sure,100,9000\nP002_product,B1,CD62L,T cells,,refused,,\n"
+)
+DRIFT = (
+    "batch,marker,population,samples,cut_median,cut_spread_decades,cut_shift_decades,negative_shift_decades,"
+    "positive_shift_decades\nB1,CD62L,T cells,1,1000,0.05,0.12,,-0.3\n"
+)
+
+
+def test_what_to_review_and_what_drifts_is_on_the_page(results):
+    """A person reads the report, not its folder; a refused cut has no dot."""
+    for name, text in (("review", REVIEW), ("thresholds", THRESHOLDS), ("drift", DRIFT)):
+        (results / f"{name}.csv").write_text(text)
+
+    page = build_report(results).read_text(encoding="utf-8")
+
+    assert "To review: 1, of which 1 refused" in page
+    assert "add the fmo" in page
+    assert '<td class="n">0.12</td><td class="n">–</td><td class="n">−0.30</td>' in page
+    table = (results / "figures" / "thresholds_by_batch.csv").read_text().splitlines()
+    assert table == [
+        "marker,population,batch,sample_id,cut,negative,positive,outlier",
+        "CD62L,T cells,B1,P001_product,1000.0,100.0,9000.0,False",
+    ]
