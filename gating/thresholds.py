@@ -533,7 +533,7 @@ def _towards_batch(placed: Threshold, evidence: Evidence) -> Threshold:
     note = f"moved by {place - own[0]:+.3f} decades towards {prior.source}"
     moved = _carried(evidence, place, spread, placed.source, placed.status, origin="data")
     note = "; ".join(filter(None, [placed.note, note]))
-    return replace(moved, depth=placed.depth, note=note, shift=place - own[0])
+    return replace(moved, depth=placed.depth, groups=placed.groups, note=note, shift=place - own[0])
 
 
 def _snapped(placed: Threshold, evidence: Evidence, within: float) -> Threshold:
