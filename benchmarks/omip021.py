@@ -58,7 +58,7 @@ def main(source: Path, folder: Path) -> None:
     summary = run_study(prepare(source, folder))
     print(f"status {summary.status}; {summary.gated} gated; failures: {list(summary.failures)}")
     for row in summary.review:
-        print(f"{row['sample_id']}: {row['check']}: {row['message']}")
+        print(f"{row['sample_id']}: {row['marker']} {row['population']} {row['status']}: {row['reason']}")
     with (summary.folder / "populations.csv").open(newline="") as stream:
         for row in csv.DictReader(stream):
             print(f"{row['sample_id']:<8}{row['population']:<18}{row['count'] or 'refused':>10}  {row['flags']}")

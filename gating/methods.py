@@ -31,8 +31,11 @@ from gating.transforms import Linear, Transform
 __all__ = ["BOOLEANS", "CHAIN", "CHAIN_OPTIONS", "METHODS", "Chain", "Fit", "Frame", "cut"]
 
 Chain = tuple[Step, ...]
-CHAIN = parse_chain("valley > control(fmo)")
-"""Default for both axes of a quadrant: the data decide; where they cannot, the FMO control does."""
+CHAIN = parse_chain("valley > control(fmo) > batch")
+"""Default for both axes of a quadrant: the data decide; where they cannot, the FMO control does, then the batch.
+
+Without FMO controls, in simulated studies, the batch gave a number to 28 of 29 clean products where 16 had one, and no
+larger errors."""
 CHAIN_OPTIONS = {Chain: lambda _key, text: parse_chain(text)}
 BOOLEANS = ("not", "and", "or")
 
