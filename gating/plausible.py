@@ -31,8 +31,9 @@ def plausible_counts(gated: GatedSample, populations: Sequence[str], *, key: str
     """Count populations in gatings that could as well have been made.
 
     Each threshold is moved by its own spread times a standard normal number. The numbers come from a generator whose
-    seed is the threshold's evidence: the control tube, channel and population for a control, and ``key``, channel
-    and population for the events themselves. So they are the same in whichever order samples are counted.
+    seed is the threshold's evidence: the control tube or the reference samples, channel and population where those
+    placed it, and ``key``, channel and population for the events themselves. So they are the same in whichever order
+    samples are counted.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def plausible_counts(gated: GatedSample, populations: Sequence[str], *, key: str
     """
 
     def distances(threshold: Threshold) -> Numbers:
-        own = () if threshold.origin == "control" else (key,)
+        own = () if threshold.origin in {"control", "reference"} else (key,)
         evidence = (*own, threshold.source, threshold.marker, threshold.on, threshold.within)
         return threshold.spread * _generator(evidence).standard_normal(draws)
 

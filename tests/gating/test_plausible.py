@@ -6,6 +6,7 @@ import pytest
 from gating.compensation import declare_uncompensated
 from gating.plausible import plausible_counts, shifted_counts
 from gating.populations import gate_sample
+from gating.references import Reference, Taught
 from gating.sample import Channel, Sample
 from gating.template import parse_template
 from gating.thresholds import ControlValues
@@ -120,6 +121,17 @@ def test_samples_held_against_one_tube_move_together(gated):
 
     assert np.corrcoef(*car)[0, 1] > 0.95
     assert abs(np.corrcoef(*naive)[0, 1]) < 0.3
+
+
+def test_samples_cut_as_a_person_cut_one_of_them_move_together():
+    """A cut that the person placed too high is too high for every sample that was taught by it."""
+    template = parse_template("population,parent,channels,method,arguments\nCAR+,root,CAR,reference,\n")
+    taught = {("root", "CAR"): Taught(references=(Reference("P1", 1000.0),))}
+    samples = [gate_sample(product(seed=seed), template, teaching=taught) for seed in (1, 2)]
+
+    counts = [plausible_counts(g, ["CAR+"], key=key, draws=200)[:, 0] for g, key in zip(samples, "ab", strict=True)]
+
+    assert np.corrcoef(*counts)[0, 1] > 0.95
 
 
 def test_gatings_are_as_far_apart_as_the_thresholds_are_unsure(gated):
