@@ -78,6 +78,7 @@ def render(results: Results, figures: Figures) -> str:
         "interval": numbers.interval,
         "points": numbers.points,
         "span": numbers.points_interval,
+        "kept": text.kept,
         "p": numbers.p_value,
         "count": numbers.count,
         "decimal": numbers.decimal,
@@ -108,6 +109,8 @@ def _content(results: Results) -> dict[str, Any]:
         "medians": tables.group_medians(results.estimates),
         "kruskal": {row["endpoint"]: row for row in _analysis(results, "subset_kruskal")},
         "comparisons": results.comparisons.to_dict("records"),
+        "robustness": results.robustness[results.robustness["shift"] == ""].to_dict("records"),
+        "robustness_sentences": text.robustness_sentences(results.comparisons, results.robustness),
         "has_delta": "cliffs_delta" in results.comparisons,
         "has_bh": "p_adjusted_bh" in results.comparisons,
         "contrasts": CONTRASTS,
@@ -134,6 +137,7 @@ def _pictures(results: Results, figures: Figures) -> dict[str, Any]:
     """Return pictures as data URIs, with the tables they were drawn from."""
     return {
         "figure_4": _data_uri(figures.figure_4),
+        "robustness_figure": _data_uri(figures.robustness) if figures.robustness else "",
         "control": _data_uri(figures.control) if figures.control else "",
         "drift_figure": _data_uri(figures.drift) if figures.drift else "",
         "gating": {sample_id: _data_uri(path) for sample_id, path in figures.gating.items()},

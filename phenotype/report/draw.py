@@ -8,6 +8,7 @@ import pandas as pd
 
 from phenotype.figures.drift import draw_drift
 from phenotype.figures.gating import draw_gating
+from phenotype.figures.robustness import draw_robustness
 from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import draw_control, draw_figure_4
 from phenotype.panels import read_panels
@@ -16,6 +17,7 @@ from phenotype.report.tables import (
     composition_by_group,
     control_pairs,
     cuts_by_batch,
+    gatings_and_shifts,
     patients_by_contrast,
     products,
     write_figure_table,
@@ -37,6 +39,8 @@ class Figures:
     """None where no product has both CAR+ and CAR- fractions."""
     drift: Path | None
     """None where no cut was placed."""
+    robustness: Path | None
+    """None where no gating was made anew."""
     gating: dict[str, Path]
     """By sample_id: the PNG."""
     patients: pd.DataFrame
@@ -45,7 +49,7 @@ class Figures:
 
 
 def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
-    """Draw Figure 4, the inner control and the gating of every product, each with its numbers beside it.
+    """Draw Figure 4, the inner control, the moved gates and the gating of every product, with their numbers.
 
     Parameters
     ----------
@@ -69,8 +73,12 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
     if len(cuts):
         drift, _ = save_figure(draw_drift(cuts, synthetic=synthetic), folder / "thresholds_by_batch")
         write_figure_table(folder / "thresholds_by_batch.csv", cuts)
+    moved, robustness = gatings_and_shifts(results.robustness), None
+    if len(moved):
+        robustness, _ = save_figure(draw_robustness(moved, synthetic=synthetic), folder / "moved_gates")
+        write_figure_table(folder / "moved_gates.csv", moved)
     gating = draw_gating_files(results, jobs=jobs)
-    return Figures(figure_4, control, drift, gating, patients, composition, pairs)
+    return Figures(figure_4, control, drift, robustness, gating, patients, composition, pairs)
 
 
 def draw_gating_files(results: Results, *, jobs: int = 1) -> dict[str, Path]:

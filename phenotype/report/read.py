@@ -38,6 +38,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "contrast", "subset", "n_a", "n_b", "median_a", "median_b", "difference", "ci_low", "ci_high", "test",
         "p_value", "p_adjusted",
     ),
+    "robustness": (
+        "contrast", "subset", "shift", "gatings", "difference", "difference_low", "difference_high", "p_adjusted",
+        "p_low", "p_high", "share_same_sign", "share_same_conclusion",
+    ),
 }  # fmt: skip
 """What the report needs of each table; a table that is absent is empty, a column that is absent is an error."""
 
@@ -47,7 +51,8 @@ NUMBERS = frozenset(
         "n_a", "n_b", "n", "estimate", "median_a", "median_b", "difference", "p_value", "p_adjusted", "p_adjusted_bh",
         "threshold", "negative_median", "positive_median", "samples", "cut_median", "cut_spread_decades",
         "cut_shift_decades", "negative_shift_decades", "positive_shift_decades", "cliffs_delta", "cliffs_low",
-        "cliffs_high", *SUBSETS,
+        "cliffs_high", "gatings", "difference_low", "difference_high", "p_low", "p_high",
+        "share_same_sign", "share_same_conclusion", *SUBSETS,
     }
 )  # fmt: skip
 """Columns that hold numbers; every other column is text, so that patient 00123 stays 00123."""
@@ -68,6 +73,7 @@ class Results:
     drift: pd.DataFrame
     cohort: pd.DataFrame
     comparisons: pd.DataFrame
+    robustness: pd.DataFrame
     estimates: pd.DataFrame
     run: Mapping[str, Any]
 

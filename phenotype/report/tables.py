@@ -11,6 +11,7 @@ import pandas as pd
 from phenotype.figures.palette import GROUPS
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report.read import Results
+from phenotype.report.text import ALPHA
 from phenotype.statistics.contrasts import CONTRASTS as MEMBERS_OF
 from phenotype.subsets import SUBSETS
 
@@ -20,6 +21,7 @@ __all__ = [
     "control_pairs",
     "count_mismatches",
     "cuts_by_batch",
+    "gatings_and_shifts",
     "group_medians",
     "patients_by_contrast",
     "products",
@@ -123,6 +125,26 @@ def group_medians(estimates: pd.DataFrame) -> list[dict[str, Any]]:
         for group in GROUPS
         if (rows := medians[medians["level"] == group].to_dict("records"))
     ]
+
+
+def gatings_and_shifts(robustness: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of the figure on moved gates: a row for the gates as they are, and one for each shift.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``contrast, subset, channel, decades, difference, difference_low, difference_high, p_adjusted, below,
+        gatings, share_same_conclusion``. ``channel`` is empty, and ``decades`` 0, for the gates as they are, whose low
+        and high are percentiles over the plausible gatings; ``below`` says whether the adjusted p is below 0.05.
+    """
+    parts = [str(shift).rpartition(" ") for shift in robustness["shift"]]
+    found = robustness.assign(
+        channel=[channel for channel, _, _ in parts],
+        decades=[float(decades or 0) for _, _, decades in parts],
+        below=robustness["p_adjusted"] < ALPHA,
+    )
+    columns = ["contrast", "subset", "channel", "decades", "difference", "difference_low", "difference_high"]
+    return found[[*columns, "p_adjusted", "below", "gatings", "share_same_conclusion"]]
 
 
 @dataclass(frozen=True, slots=True)

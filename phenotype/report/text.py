@@ -20,8 +20,10 @@ __all__ = [
     "comparison_sentence",
     "contrast_title",
     "group_phrase",
+    "kept",
     "methods",
     "other_year",
+    "robustness_sentences",
     "settings_rows",
     "without_paths",
 ]
@@ -127,11 +129,74 @@ def answer(comparisons: pd.DataFrame, cohort: pd.DataFrame, *, synthetic: bool) 
         lead += f"; none of them compares {_listed([contrast_title(name) for name in quiet], 'or')}"
     lead += "." if len(below) else "; the one with the smallest follows."
     lead += f" Before adjustment {_have(int((tested['p_value'] < ALPHA).sum()))} one."
-    shown = below if len(below) else tested.sort_values("p_adjusted", kind="stable").head(1)
     lead += f" A p above {ALPHA:g} does not show that groups are equal: the intervals say what remains possible."
     if synthetic:
         lead += " All data are simulated: nothing here is a finding about patients."
-    return lead, tuple(comparison_sentence(row) for row in shown.to_dict("records"))
+    return lead, tuple(comparison_sentence(row) for row in _conclusions(comparisons))
+
+
+def _conclusions(comparisons: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the comparisons that the answer rests on: those below the convention, or the one nearest to it."""
+    tested = comparisons.dropna(subset="p_adjusted")
+    below = tested[tested["p_adjusted"] < ALPHA]
+    shown = below if len(below) else tested.sort_values("p_adjusted", kind="stable").head(1)
+    return shown.to_dict("records")
+
+
+def kept(share: float, gatings: float) -> str:
+    """Return in how many gatings something held; a share that is not known is no number.
+
+    Examples
+    --------
+    >>> kept(0.97, 200), kept(1.0, 200), kept(float("nan"), 200)
+    ('194 of 200 (97.0 %)', '200 of 200 (100.0 %)', '–')
+    """
+    if share != share:
+        return numbers.MISSING
+    return f"{round(share * gatings)} of {numbers.count(gatings)} ({numbers.percent(share)})"
+
+
+def robustness_sentences(comparisons: pd.DataFrame, robustness: pd.DataFrame) -> tuple[str, ...]:
+    """Say of each comparison of the answer whether it survives moving the gates; none where no gate was moved."""
+    rows = {(row["contrast"], row["subset"], row["shift"]): row for row in robustness.to_dict("records")}
+    shifts = [shift for shift in dict.fromkeys(robustness["shift"]) if shift]
+    said = []
+    for found in _conclusions(comparisons):
+        place = found["contrast"], found["subset"]
+        if (*place, "") in rows:
+            moved = [(shift, rows[*place, shift]) for shift in shifts if (*place, shift) in rows]
+            said.append(_robustness_sentence(rows[*place, ""], moved))
+    return tuple(said)
+
+
+def _robustness_sentence(over: Mapping[Any, Any], moved: Sequence[tuple[str, Mapping[Any, Any]]]) -> str:
+    """Say in how many gatings one conclusion held, and which shifts of a gate in all samples change it."""
+    name = SUBSET_LABELS.get(str(over["subset"]), clean(over["subset"]))
+    side = "below" if over["p_adjusted"] < ALPHA else "not below"
+    sentence = f"{name}, {contrast_title(str(over['contrast']))}: "
+    if over["gatings"] and over["share_same_sign"] == over["share_same_sign"]:
+        held, same = (kept(over[share], over["gatings"]) for share in ("share_same_sign", "share_same_conclusion"))
+        sentence += (
+            f"the direction held in {held} plausible gatings, and the conclusion, an adjusted p {side} {ALPHA:g}, in "
+            f"{same}; difference {numbers.points_interval(over['difference_low'], over['difference_high'])} points. "
+        )
+    return sentence + _shifts_said(moved)
+
+
+def _shifts_said(moved: Sequence[tuple[str, Mapping[Any, Any]]]) -> str:
+    """Say which shifts change a conclusion, with the numbers they give."""
+    if not moved:
+        return "No gate was shifted in all samples."
+    changed = [(shift, row) for shift, row in moved if not row["share_same_conclusion"]]
+    if not changed:
+        names = _listed([clean(shift) for shift, _ in moved], "or")
+        return f"Moving one gate in all samples ({names} decade) does not change it."
+    parts = [
+        f"{clean(shift)} decade in all samples (difference {numbers.points(row['difference'])} points, adjusted "
+        f"{_p(row['p_adjusted'])})"
+        for shift, row in changed
+    ]
+    return f"Of {len(moved)} shifts of one gate in all samples {len(changed)} change it: {_listed(parts)}."
 
 
 def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...]:
@@ -144,8 +209,7 @@ def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...
         "Each FCS file was compensated, then divided by the gating template, parents first. Where a threshold "
         "was fitted, it was fitted to the events of the parent, or of the population that the template names (on=…); a "
         "threshold that the data do not support is refused, and the populations below it have no number.",
-        f"{_definitions(run)} Intervals of a fraction are Wilson 95 % intervals; they describe the counting of events, "
-        "not differences between patients.",
+        f"{_definitions(run)} {_intervals(settings)}",
         f"Groups are derived from dates: the interval runs from the last ASCT to {reference}; up to {days} days is "
         "“ASCT ≤ 1 y before”, more is “ASCT > 1 y before”.",
         f"Every patient counts once. Groups were compared with: {tests}. The difference is the Hodges-Lehmann shift, "
@@ -153,6 +217,21 @@ def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...
         "percentage points, with its 95 % confidence interval; it need not equal the difference of the two medians. "
         f"Adjusted p: Holm, over {_family(settings)}. A transplant of unknown date counts as an ASCT, in neither timed "
         "group.",
+    )
+
+
+def _intervals(settings: Mapping[str, Any]) -> str:
+    """Say what the interval of a fraction holds."""
+    gatings = (settings.get("comparisons") or {}).get("gatings", 0)
+    if not gatings:
+        return (
+            "Intervals of a fraction are Wilson 95 % intervals; they describe the counting of events, not that of "
+            "thresholds, nor differences between patients."
+        )
+    return (
+        "Intervals of a fraction are 95 % intervals that hold the counting of events (Wilson) and where thresholds "
+        f"could as well lie: all fitted thresholds were moved at once, {clean(gatings)} times, each by its own "
+        "uncertainty, and events counted and groups compared anew. They do not describe differences between patients."
     )
 
 
