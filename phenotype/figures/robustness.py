@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS, INK, MUTED
 from phenotype.figures.style import drawable, mark_synthetic, new_figure, style
-from phenotype.figures.subsets import CONTRASTS
+from phenotype.figures.subsets import CONTRASTS, inner
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
 __all__ = ["draw_moved", "draw_robustness"]
@@ -28,8 +28,8 @@ def draw_robustness(moved: pd.DataFrame, *, synthetic: bool = False) -> Figure:
     Parameters
     ----------
     moved
-        ``contrast, subset, channel, decades, difference, difference_low, difference_high, below, gatings,
-        share_same_conclusion``; ``channel`` is empty for the gates as they are.
+        ``contrast, subset, channel, decades, difference, difference_low, difference_high, ci_low, ci_high, below,
+        gatings, share_same_conclusion``; ``channel`` is empty for the gates as they are.
     synthetic
         Whether to mark the figure as simulated data.
     """
@@ -37,7 +37,9 @@ def draw_robustness(moved: pd.DataFrame, *, synthetic: bool = False) -> Figure:
         channels = [channel for channel in dict.fromkeys(moved["channel"]) if channel]
         figure = new_figure(10.2, 3.2 + 0.9 * (1 + len(channels)))
         grid = figure.add_gridspec(2, 2, left=0.12, right=0.985, top=0.94, bottom=0.12, hspace=0.36, wspace=0.34)
-        ends = moved[["difference", "difference_low", "difference_high"]].to_numpy(dtype=np.float64)
+        ends = moved[["difference", "difference_low", "difference_high", "ci_low", "ci_high"]].to_numpy(
+            dtype=np.float64
+        )
         known = np.append(ends[np.isfinite(ends)], 0.0)
         for i, contrast in enumerate(CONTRASTS):
             ax = figure.add_subplot(grid[i // 2, i % 2])
@@ -80,17 +82,17 @@ def draw_moved(moved: pd.DataFrame, ax: Axes, *, contrast: str, channels: Sequen
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(SUBSETS) - step, -step)
     first, second = (GROUP_LABELS[group] for group in CONTRASTS[contrast])
-    ax.set_title(f"{first} minus {second if second.startswith('ASCT') else second.lower()}".replace("asct", "ASCT"),
-                 loc="left", weight="bold")  # fmt: skip
+    ax.set_title(f"{first} minus {inner(second)}", loc="left", weight="bold")
     ax.set_xlabel("difference, percentage points")
     return ax
 
 
 def _draw_gatings(row: Mapping[Any, Any], place: float, ax: Axes) -> None:
-    """Draw the difference as gated on its range over gatings, and the share that says the same."""
-    ax.plot([row["difference_low"], row["difference_high"]], [place, place], color=INK, linewidth=3.2, alpha=0.35,
+    """Draw the difference as gated, its interval, its range over gatings, and the share that says the same."""
+    ax.plot([row["ci_low"], row["ci_high"]], [place, place], color=MUTED, linewidth=0.8, zorder=1)
+    ax.plot([row["difference_low"], row["difference_high"]], [place, place], color=INK, linewidth=7, alpha=0.4,
             solid_capstyle="butt", zorder=2)  # fmt: skip
-    ax.plot(row["difference"], place, marker="o", markersize=6, color=INK, zorder=4, linestyle="none",
+    ax.plot(row["difference"], place, marker="o", markersize=5, color=INK, zorder=4, linestyle="none",
             markerfacecolor=INK if row["below"] else "white")  # fmt: skip
     share = numbers.percent(row["share_same_conclusion"])
     ax.text(1.0, place, share, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=7)
@@ -115,8 +117,9 @@ def _name_marks(moved: pd.DataFrame, channels: Sequence[str], figure: Figure) ->
     ax = figure.axes[0]
     gatings = moved.loc[moved["channel"] == "", "gatings"]
     n = numbers.count(gatings.max() if len(gatings) else None)
-    handles = ax.plot([], [], marker="o", markersize=6, color=INK, linestyle="none", label="gates as they are")
-    handles += ax.plot([], [], color=INK, linewidth=3.2, alpha=0.35, label=f"95 % of {n} plausible gatings")
+    handles = ax.plot([], [], marker="o", markersize=5, color=INK, linestyle="none", label="gates as they are")
+    handles += ax.plot([], [], color=MUTED, linewidth=0.8, label="its 95 % CI (patients)")
+    handles += ax.plot([], [], color=INK, linewidth=7, alpha=0.4, label=f"95 % of {n} plausible gatings")
     for i, channel in enumerate(channels):
         size = moved.loc[moved["channel"] == channel, "decades"].abs().max()
         handles += ax.plot([], [], marker="^", markersize=4.5, linestyle="none",

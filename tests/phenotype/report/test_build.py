@@ -273,7 +273,7 @@ def test_figures_leave_their_numbers_beside_them(built):
     """Whoever wants to redraw the figure needs no screen ruler."""
     names = {path.name for path in (built / "figures").glob("*.csv")}
 
-    assert names == {"figure_4_patients.csv", "figure_4_composition.csv", "car_negative_control.csv"}
+    assert names == {"figure_4_patients.csv", "figure_4_composition.csv", "car_negative_control.csv", "moved_gates.csv"}
 
 
 def test_a_folder_of_two_runs_says_so(results):
@@ -319,3 +319,25 @@ def test_what_to_review_and_what_drifts_is_on_the_page(results):
         "marker,population,batch,sample_id,cut,negative,positive,outlier",
         "CD62L,T cells,B1,P001_product,1000.0,100.0,9000.0,False",
     ]
+
+
+def test_the_page_says_in_how_many_gatings_each_comparison_held(parsed, built):
+    """Every row over gatings of robustness.csv is a row of the page, and the figure's numbers lie beside it."""
+    with (built / "robustness.csv").open(encoding="utf-8") as stream:
+        over = [row for row in csv.DictReader(stream) if not row["shift"]]
+    shown = [cells for _, cells in parsed.rows if cells and cells[-1].startswith("194 of 200")]
+
+    assert len(shown) == len(over) > 0
+    assert shown[0][-1].strip() == "194 of 200 (97.0 %)"
+    assert numbers.points(float(over[0]["difference"])) in shown[0][1]
+    assert "Does the conclusion survive moving the gates?" in parsed.text
+    assert {"moved_gates.csv", "moved_gates.png", "moved_gates.svg"} <= {p.name for p in (built / "figures").iterdir()}
+
+
+def test_a_study_without_gatings_has_no_word_of_them(results):
+    """An empty robustness.csv is a run with ``gatings = 0``: no figure, no table, no claim."""
+    head = (results / "robustness.csv").read_text(encoding="utf-8").splitlines()[0]
+    (results / "robustness.csv").write_text(head + "\n", encoding="utf-8")
+
+    assert "survive moving the gates" not in page(results).text
+    assert not (results / "figures" / "moved_gates.svg").exists()

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from phenotype.report.read import read_results
-from phenotype.report.text import answer, clean, comparison_sentence, methods, other_year, without_paths
+from phenotype.report.text import (
+    answer,
+    clean,
+    comparison_sentence,
+    methods,
+    other_year,
+    robustness_sentences,
+    without_paths,
+)
 
 ROW = {
     "contrast": "within_1y_vs_none", "subset": "naive", "n_a": 12, "n_b": 83, "median_a": 0.115, "median_b": 0.24,
@@ -22,6 +30,43 @@ def test_a_comparison_is_one_sentence_with_all_its_numbers():
         "Naive: median 11.5 % within one year of ASCT (n = 12), 24.0 % without prior ASCT (n = 83); "
         "difference −10.9 points (95 % CI −16.1 to −4.2); p = 0.002, adjusted p = 0.008."
     )
+
+
+def test_each_conclusion_says_whether_it_survives_moving_the_gates(results):
+    """In how many gatings direction and conclusion held, and which shift of all samples changes it."""
+    tables = read_results(results)
+
+    sentences = robustness_sentences(tables.comparisons, tables.robustness)
+    _, answers = answer(tables.comparisons, tables.cohort, synthetic=False)
+
+    assert [said.split(":")[0].split(",")[0] for said in sentences] == [said.split(":")[0] for said in answers]
+    assert "the direction held in 200 of 200 (100.0 %) plausible gatings" in sentences[0]
+    assert "an adjusted p below 0.05, in 194 of 200 (97.0 %)" in sentences[0]
+    assert "Of 2 shifts of one gate in all samples 1 change it: CD62L -0.1 decade in all samples (diff" in sentences[0]
+    assert "adjusted p = 0.310" in sentences[0].replace("\u00a0", " ")
+
+
+def test_without_gatings_nothing_is_said_of_them(results):
+    """A study with ``gatings = 0`` must not read as if its conclusions had been tried."""
+    tables = read_results(results)
+
+    assert robustness_sentences(tables.comparisons, tables.robustness.head(0)) == ()
+    assert "of thresholds, nor differences" in " ".join(methods({"settings": {}}, tables.comparisons))
+    said = " ".join(methods({"settings": {"comparisons": {"gatings": 200}}}, tables.comparisons))
+    assert "moved at once, 200 times" in said
+
+
+def test_a_conclusion_that_no_shift_changes_says_so():
+    """The good news, with the shifts that were tried: none may be left out."""
+    table = pd.DataFrame([ROW])
+    row = {"contrast": "within_1y_vs_none", "subset": "naive", "gatings": 1, "difference": -0.1, "p_adjusted": 0.01}
+    shifts = [row | {"shift": shift, "share_same_conclusion": 1.0} for shift in ("CAR +0.1", "CAR -0.1")]
+    drawn = {"shift": "", "gatings": 200, "difference_low": -0.12, "difference_high": -0.09, "share_same_sign": 1.0}
+
+    (said,) = robustness_sentences(table, pd.DataFrame([row | drawn | {"share_same_conclusion": 1.0}, *shifts]))
+
+    assert said.endswith("Moving one gate in all samples (CAR +0.1 or CAR -0.1 decade) does not change it.")
+    assert "difference −12.0 to −9.0 points" in said
 
 
 def test_the_answer_names_what_is_below_the_convention(results):
