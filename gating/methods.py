@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gating.density import deepest_valley, estimate_density
+from gating.density import Density, Valley, estimate_density, resample_valley, valleys
 from gating.errors import GateError
 from gating.gates import (
     EllipseGate,
@@ -31,11 +31,10 @@ from gating.transforms import Linear, Transform
 __all__ = ["BOOLEANS", "CHAIN", "CHAIN_OPTIONS", "METHODS", "Chain", "Fit", "Frame", "cut"]
 
 Chain = tuple[Step, ...]
-CHAIN = parse_chain("valley > control(fmo) > batch")
-"""Default for both axes of a quadrant: the data decide; where they cannot, the FMO control does, then the batch.
-
-Without FMO controls, in simulated studies, the batch gave a number to 28 of 29 clean products where 16 had one, and no
-larger errors."""
+CHAIN = parse_chain("valley(shrink=yes) > batch > control(fmo)")
+"""Default for both axes of a quadrant: the sample's own valley, moved towards those of its batch as far as it is less
+sure of itself; where it has none, the batch's; where the batch cannot teach, the FMO control. In two simulated studies of
+141 patients this halves the error of valleys gated alone, and a batch's cut errs less than an FMO quantile (docs/gating.md)."""
 CHAIN_OPTIONS = {Chain: lambda _key, text: parse_chain(text)}
 BOOLEANS = ("not", "and", "or")
 
@@ -52,8 +51,9 @@ class Frame:
     """Fit axis ``i`` by a chain on the population that the row names, on a scale (fitted if None)."""
     scale: Callable[[int], Transform]
     """The display scale of axis ``i``, as fitted on the parent."""
-    offsets: Callable[[Transform | None], tuple[Threshold, Threshold, Threshold] | str]
-    """Place the first axis above and below the second's threshold, and that; or say why they cannot be."""
+    offsets: Callable[[Transform | None, bool], tuple[Threshold, Threshold, Threshold] | str]
+    """Place the first axis above and below the second's threshold, and that; or say why they cannot be. The flag asks
+    for cuts moved towards those of the batch."""
 
     @property
     def events(self) -> NDArray[np.float64]:
@@ -140,11 +140,12 @@ def fit_quadrant(
     ``quadrant`` gives the sign on each channel, ``+-`` for positive on the first and negative on the
     second. The four quadrants of a pair share the thresholds of the population they are fitted on. With
     ``offset=yes`` the first channel has two: one for events positive for the second channel, one for the others;
-    where the events have no such valleys, the chains ``x`` and ``y`` decide as they do without. A chain that begins
-    with what other samples teach comes first: who writes it so wants their cut.
+    where the events have no such valleys, the chains ``x`` and ``y`` decide as they do without. Its cuts are moved
+    towards the batch if ``x`` begins with ``valley(shrink=yes)``. A chain that begins with ``batch`` or ``reference``
+    comes first: who writes it so wants their cut.
     """
-    taught = any(chain and chain[0].teacher for chain in (x, y))
-    found = frame.offsets(transform) if offset and not taught else ""
+    taught = any(chain and chain[0].teacher and not chain[0].shrinks for chain in (x, y))
+    found = frame.offsets(transform, bool(x) and x[0].shrinks) if offset and not taught else ""
     if isinstance(found, str):
         thresholds = tuple(_with_note(frame.threshold(i, chain, transform), found) for i, chain in enumerate((x, y)))
     else:
@@ -175,16 +176,35 @@ def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95)
     everything of positive size is kept: the threshold says so and is weak.
     """
     sizes = frame.events[:, 0]
+    counted = tally(sizes)
     found = None
-    if len(sizes) > 1 and sizes.min() < sizes.max():
-        counted = tally(sizes)
+    if len(counted.values) > 1:
         density = estimate_density(counted.values, smoothing=smoothing, counts=counted.counts)
-        found = deepest_valley(density, max_depth=max_depth)
+        below = [valley for valley in valleys(density, max_depth=max_depth) if not _before_doublets(density, valley)]
+        found = max(below, key=lambda valley: valley.prominence, default=None)
     if found is None:
-        cut = Threshold(0.0, "debris", "weak", len(sizes), note="no debris peak; every event kept")
+        note = "no debris peak; every event kept"
+        cut = Threshold(0.0, "debris", "weak", len(sizes), note=note, origin="data")
     else:
-        cut = Threshold(found.position, "debris valley", "sure", len(sizes), found.depth)
-    return Fit(RangeGate(frame.channels[:1], cut.value, np.inf, transforms=(Linear(),)), (cut,))
+        spread = resample_valley(density, found, max_depth=max_depth)[0]
+        cut = Threshold(found.position, "debris valley", "sure", len(sizes), found.depth, "", "data", spread)
+
+    def move(values: Sequence[float]) -> Gate:
+        return RangeGate(frame.channels[:1], values[0], np.inf, transforms=(Linear(),))
+
+    return _placed((cut,), move)
+
+
+DOUBLET_RATIO = 2.3
+"""Two cells are up to twice as large as one, and a little more where the smaller ones are those that cling."""
+
+
+def _before_doublets(density: Density, valley: Valley) -> bool:
+    """Tell whether a valley parts single cells from doublets: a lower peak at most 2.3 times as large."""
+    left, right = (
+        float(np.interp(peak, density.grid, density.heights)) for peak in (valley.left_peak, valley.right_peak)
+    )
+    return valley.left_peak > 0 and valley.right_peak <= DOUBLET_RATIO * valley.left_peak and right < left
 
 
 def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fit:
@@ -200,7 +220,7 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
         reason = f"{len(ratio)} events, needs {min_events}" if spread else "height over area has no spread"
         return Fit(None, (Threshold(np.nan, "none", "refused", len(ratio), note=reason),))
     limits = (centre - mad * spread, centre + mad * spread)
-    threshold = Threshold(limits[0], f"median - {mad:g} MAD of height/area", "sure", len(ratio))
+    threshold = Threshold(limits[0], f"median - {mad:g} MAD of height/area", "sure", len(ratio), origin="data")
     gate = RatioGate((frame.channels[1], frame.channels[0]), *limits)
     return Fit(gate, (threshold,))
 
@@ -256,7 +276,7 @@ def check_arguments(arguments: dict[str, Any]) -> None:
 
 
 def _by_hand(frame: Frame, gate: Gate) -> Fit:
-    return Fit(gate, (Threshold(np.nan, "template", "sure", len(frame.events)),))
+    return Fit(gate, (Threshold(np.nan, "template", "sure", len(frame.events), origin="person"),))
 
 
 def _placed(thresholds: tuple[Threshold, ...], move: Callable[[Sequence[float]], Gate]) -> Fit:

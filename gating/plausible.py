@@ -27,13 +27,13 @@ Distances = Callable[[Threshold], Numbers]
 """How far each draw moves a threshold, (d,), display scale."""
 
 
-def plausible_counts(gated: GatedSample, populations: Sequence[str], *, key: str, draws: int) -> Counts:
+def plausible_counts(gated: GatedSample, populations: Sequence[str], *, draws: int) -> Counts:
     """Count populations in gatings that could as well have been made.
 
     Each threshold is moved by its own spread times a standard normal number. The numbers come from a generator whose
-    seed is the threshold's evidence: the control tube or the reference samples, channel and population where those
-    placed it, and ``key``, channel and population for the events themselves. So they are the same in whichever order
-    samples are counted.
+    seed is the threshold itself: channel, population and value. Two samples whose threshold is the same number have it
+    from the same evidence, a control tube, a reference or their batch, and it moves in both alike; thresholds of the
+    samples' own events differ. Neither the order of samples nor the names of files matter.
 
     Parameters
     ----------
@@ -41,8 +41,6 @@ def plausible_counts(gated: GatedSample, populations: Sequence[str], *, key: str
         The sample, gated.
     populations
         Populations that were not refused.
-    key
-        Names the sample among others.
     draws
         Number of gatings, d.
 
@@ -53,8 +51,7 @@ def plausible_counts(gated: GatedSample, populations: Sequence[str], *, key: str
     """
 
     def distances(threshold: Threshold) -> Numbers:
-        own = () if threshold.origin in {"control", "reference"} else (key,)
-        evidence = (*own, threshold.source, threshold.marker, threshold.on, threshold.within)
+        evidence = (threshold.marker, threshold.on, threshold.within, threshold.value.hex())
         return threshold.spread * _generator(evidence).standard_normal(draws)
 
     return _recount(gated, populations, distances, draws)

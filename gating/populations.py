@@ -23,8 +23,10 @@ from gating.thresholds import (
     fit_first,
     fit_threshold,
     in_decades,
+    lesson_name,
     offset_threshold,
     parse_chain,
+    taught_offset,
 )
 from gating.transforms import Linear, Transform, estimate_logicle
 
@@ -155,12 +157,13 @@ def lessons_of(gated: GatedSample, name: str) -> dict[tuple[str, str], Lesson]:
 
     Its cut is the one that its own events placed for a gate, where resampling says how surely; else, as where a gate
     has two, the valley of all of the population. Of several, as of chains that differ, the first in the template is it.
+    A line of an offset quadrant is a lesson of its own, ``CD62L|CD45RA+``, of the samples that have such a valley.
     """
     cuts: dict[tuple[str, str], Threshold] = {}
     for population in gated.populations.values():
         for threshold in population.thresholds:
-            if threshold.origin == "data" and threshold.spread > 0 and not threshold.within:
-                cuts.setdefault((threshold.on, threshold.marker), threshold)
+            if threshold.origin == "data" and threshold.spread > 0:
+                cuts.setdefault((threshold.on, lesson_name(threshold.marker, threshold.within)), threshold)
     wanted = dict.fromkeys((on, marker) for _, on, marker in needed_lessons(gated.template))
     return {key: _lesson(gated, name, *key, cuts.get(key)) for key in wanted if key[0] in gated.populations}
 
@@ -168,12 +171,15 @@ def lessons_of(gated: GatedSample, name: str) -> dict[tuple[str, str], Lesson]:
 _VALLEY = parse_chain("valley")
 
 
-def _lesson(gated: GatedSample, name: str, on: str, marker: str, cut: Threshold | None) -> Lesson:
+def _lesson(gated: GatedSample, name: str, on: str, lesson: str, cut: Threshold | None) -> Lesson:
+    marker, _, within = lesson.partition("|")
     members, column = gated.populations[on].members, gated.columns.get(marker)
     if members is None or column is None or not members.any():
         return Lesson(name, NO_EVENTS)
     values = gated.sample.events[members, column]
     found = tally(values[np.isfinite(values)])
+    if cut is None and within:
+        return Lesson(name, binned(found))
     if cut is None:
         channel = gated.sample.channels[column]
         scale = estimate_logicle(found, top=channel.range) if channel.kind == "fluorescence" else Linear()
@@ -346,8 +352,8 @@ class _Fitter:
         if row.fit is None:
             return Fit(None, ())
 
-        def offsets(transform: Transform | None) -> OffsetThresholds | str:
-            return self.offsets(row.channels, self.fitted_on(row), transform)
+        def offsets(transform: Transform | None, shrink: bool) -> OffsetThresholds | str:
+            return self.offsets(row.channels, self.fitted_on(row), transform, shrink=shrink)
 
         fit = row.fit(Frame(names, gather, threshold, scale, offsets))
         known = [
@@ -364,15 +370,16 @@ class _Fitter:
         return self.thresholds[key]
 
     def offsets(
-        self, markers: tuple[str, ...], on: tuple[str, ...], transform: Transform | None
+        self, markers: tuple[str, ...], on: tuple[str, ...], transform: Transform | None, *, shrink: bool
     ) -> OffsetThresholds | str:
         """Fit the three thresholds of an offset quadrant on the first population that has them."""
-        key = ("offset", markers, on, transform)
+        key = ("offset", markers, on, transform, shrink)
         if key not in self.pairs:
             found: OffsetThresholds | str = "no population to fit on"
             for name in on:
                 found = self._offsets(markers, name, transform)
                 if not isinstance(found, str):
+                    found = self._taught(found, markers, transform) if shrink else found
                     break
             self.pairs[key] = found
         return self.pairs[key]
@@ -390,13 +397,26 @@ class _Fitter:
         return (
             offset_threshold(found.first_above, scales[0], marker=markers[0], on=on, within=f"{markers[1]}+"),
             offset_threshold(found.first_below, scales[0], marker=markers[0], on=on, within=f"{markers[1]}-"),
-            offset_threshold(found.second, scales[1], marker=markers[1], on=on, within=""),
+            offset_threshold(found.second, scales[1], marker=markers[1], on=on, within=f"{markers[0]}+"),
         )
 
-    def evidence(self, marker: str, on: str, transform: Transform | None) -> Evidence:
-        """Return what a step may look at on one population."""
+    def _taught(
+        self, found: OffsetThresholds, markers: tuple[str, ...], transform: Transform | None
+    ) -> OffsetThresholds:
+        """Move the three thresholds towards those of the batch."""
+        parts = (f"{markers[1]}+", f"{markers[1]}-", f"{markers[0]}+")
+        above, below, second = (
+            taught_offset(
+                threshold, self.evidence(threshold.marker, threshold.on, transform, lesson_name(threshold.marker, part))
+            )
+            for threshold, part in zip(found, parts, strict=True)
+        )
+        return above, below, second
+
+    def evidence(self, marker: str, on: str, transform: Transform | None, lesson: str = "") -> Evidence:
+        """Return what a step may look at on one population; of one line of an offset quadrant, by its lesson."""
         tubes = {role: tube for (role, where, name), tube in self.controls.items() if (where, name) == (on, marker)}
-        taught = self.teaching.get((on, marker), NOTHING_TAUGHT)
+        taught = self.teaching.get((on, lesson or marker), NOTHING_TAUGHT)
         scale = transform or self.scale(marker, on)
         return Evidence(marker, self.tally(marker, on), scale, tubes, on, taught)
 

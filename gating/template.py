@@ -20,7 +20,7 @@ from gating.errors import TemplateError, missing
 from gating.gates import BooleanGate
 from gating.methods import BOOLEANS, CHAIN_OPTIONS, DIMENSIONS, METHODS, Fit, Frame, check_arguments, cut
 from gating.options import OptionError, bind_options, split_options, split_outside
-from gating.thresholds import STEPS, Step, parse_chain
+from gating.thresholds import STEPS, Step, lesson_name, parse_chain
 
 __all__ = ["ROOT", "GatingTemplate", "Row", "parse_template", "read_template"]
 
@@ -293,7 +293,16 @@ def _with_needs(row: Row, chains: list[tuple[Step, ...]]) -> Row:
     ]
     controls = tuple((step.role, population, marker) for step, population, marker in steps if step.role)
     taught = tuple((step.teacher, population, marker) for step, population, marker in steps if step.teacher)
+    if len(chains) == 2 and chains[0] and chains[0][0].shrinks and "offset=yes" in row.arguments.replace(" ", ""):
+        taught += _offset_lessons(row, populations)
     return replace(row, controls=controls, taught=taught)
+
+
+def _offset_lessons(row: Row, populations: Iterable[str]) -> tuple[tuple[str, str, str], ...]:
+    """List what a batch may teach of the three lines of an offset quadrant."""
+    x, y = row.channels
+    names = (lesson_name(x, f"{y}+"), lesson_name(x, f"{y}-"), lesson_name(y, f"{x}+"))
+    return tuple(("batch", population, name) for population in populations for name in names)
 
 
 def _divided(rows: list[Row]) -> list[Row]:

@@ -41,8 +41,10 @@ __all__ = [
     "fit_first",
     "fit_threshold",
     "in_decades",
+    "lesson_name",
     "offset_threshold",
     "parse_chain",
+    "taught_offset",
 ]
 
 CONTROL_ROLES = ("untransduced", "fmo", "unstained")
@@ -150,6 +152,11 @@ class Step:
     """The control it needs, if any."""
     teacher: str = ""
     """``batch`` or ``reference`` if other samples teach it, else empty."""
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether it is a valley of the sample's own, moved towards those of its batch."""
+        return self.teacher == "batch" and self.text.startswith("valley")
 
 
 def valley(
@@ -520,6 +527,32 @@ def in_decades(threshold: Threshold) -> tuple[float, float]:
     """Return a cut and its spread in decades, the scale that samples share."""
     low, high = decades([threshold.moved(-threshold.spread), threshold.moved(threshold.spread)])
     return float(decades(threshold.value)), float(high - low) / 2
+
+
+def taught_offset(placed: Threshold, evidence: Evidence) -> Threshold:
+    """Move one line of an offset quadrant towards its batch; one without a valley of its own takes the batch's.
+
+    Parameters
+    ----------
+    placed
+        From :func:`offset_threshold`.
+    evidence
+        Of the whole population, with what the batch says of this line.
+    """
+    if placed.within:
+        moved = _towards_batch(placed, evidence)
+    else:
+        try:
+            moved = batch(evidence)
+        except ThresholdError as error:
+            note = "; ".join(filter(None, [placed.note, f"not moved towards its batch: {error}"]))
+            return replace(placed, note=note, asked=True)
+    return replace(moved, n=placed.n, within=placed.within, asked=True)
+
+
+def lesson_name(marker: str, within: str) -> str:
+    """Return what a lesson of one line of an offset quadrant is called: ``CD62L|CD45RA+``."""
+    return f"{marker}|{within}" if within else marker
 
 
 def _towards_batch(placed: Threshold, evidence: Evidence) -> Threshold:

@@ -54,7 +54,7 @@ def gating_row(key: SampleKey, gated: GatedSample, subsets: Mapping[str, str], g
     parents = [population.parent for population in known.values()]
     asked = [*names, *dict.fromkeys(parents)]
     shifts = shifts_of(gated, subsets)
-    drawn = plausible_counts(gated, asked, key=key.file, draws=gatings)
+    drawn = plausible_counts(gated, asked, draws=gatings)
     moved = shifted_counts(gated, asked, shifts)
     places = [asked.index(parent, len(names)) for parent in parents]
     return {

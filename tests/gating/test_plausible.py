@@ -90,7 +90,7 @@ def test_moved_gates_count_as_if_each_event_were_gated_anew(gated, shift):
 
 def test_subsets_partition_their_parent_in_every_gating(gated):
     """Thresholds that quadrants share must move together, or events would be lost or counted twice."""
-    counts = plausible_counts(gated, ASKED, key="pt01", draws=100)
+    counts = plausible_counts(gated, ASKED, draws=100)
 
     assert (counts[:, :4].sum(axis=1) == counts[:, 4]).all()
     assert len(np.unique(counts[:, 0])) > 20
@@ -103,8 +103,8 @@ def test_the_order_of_events_does_not_matter(gated):
     shuffled = declare_uncompensated(Sample("pt01.fcs", CHANNELS, sample.events[order]), "none (declared)")
     again = gate_sample(shuffled, TEMPLATE, controls=tube())
 
-    first = plausible_counts(gated, ASKED, key="pt01", draws=50)
-    second = plausible_counts(again, ASKED, key="pt01", draws=50)
+    first = plausible_counts(gated, ASKED, draws=50)
+    second = plausible_counts(again, ASKED, draws=50)
 
     assert np.array_equal(first, second)
 
@@ -113,10 +113,9 @@ def test_samples_held_against_one_tube_move_together(gated):
     """If the untransduced tube's cut is too high, it is too high for the whole batch, and for no other marker."""
     other = gate_sample(product(seed=2), TEMPLATE, controls=tube())
 
-    car = [plausible_counts(g, ["CAR+"], key=key, draws=200)[:, 0] for g, key in ((gated, "pt01"), (other, "pt02"))]
+    car = [plausible_counts(g, ["CAR+"], draws=200)[:, 0] for g, key in ((gated, "pt01"), (other, "pt02"))]
     naive = [
-        np.divide(*plausible_counts(g, ["naive", "CAR+"], key=key, draws=200).T)
-        for g, key in ((gated, "pt01"), (other, "pt02"))
+        np.divide(*plausible_counts(g, ["naive", "CAR+"], draws=200).T) for g, key in ((gated, "pt01"), (other, "pt02"))
     ]
 
     assert np.corrcoef(*car)[0, 1] > 0.95
@@ -129,7 +128,7 @@ def test_samples_cut_as_a_person_cut_one_of_them_move_together():
     taught = {("root", "CAR"): Taught(references=(Reference("P1", 1000.0),))}
     samples = [gate_sample(product(seed=seed), template, teaching=taught) for seed in (1, 2)]
 
-    counts = [plausible_counts(g, ["CAR+"], key=key, draws=200)[:, 0] for g, key in zip(samples, "ab", strict=True)]
+    counts = [plausible_counts(g, ["CAR+"], draws=200)[:, 0] for g, key in zip(samples, "ab", strict=True)]
 
     assert np.corrcoef(*counts)[0, 1] > 0.95
 
@@ -139,7 +138,7 @@ def test_gatings_are_as_far_apart_as_the_thresholds_are_unsure(gated):
     threshold = gated.populations["CAR+"].thresholds[0]
     up, down = (brute_force(gated, lambda p, far=far: moved(p, far))[4] for far in (1, -1))
 
-    counts = plausible_counts(gated, ["CAR+"], key="pt01", draws=1000)[:, 0]
+    counts = plausible_counts(gated, ["CAR+"], draws=1000)[:, 0]
 
     assert threshold.origin == "control"
     assert counts.std() == pytest.approx((down - up) / 2, rel=0.2)
