@@ -156,7 +156,7 @@ def pool_lessons(batch: str, lessons: Sequence[Lesson]) -> Prior:
     .. [1] Huber PJ. Ann Math Stat 1964;35:73-101.
     .. [2] Paule RC, Mandel J. J Res Natl Bur Stand 1982;87:377-385.
     """
-    ordered = sorted(lessons, key=lambda lesson: lesson.sample)
+    ordered = sorted(lessons, key=_content)
     own = [(lesson.cut, lesson.spread) for lesson in ordered if lesson.cut is not None]
     if len(own) < FEWEST:
         return _pooled_density(batch, ordered, len(own))
@@ -170,6 +170,11 @@ def pool_lessons(batch: str, lessons: Sequence[Lesson]) -> Prior:
     push = float(np.sum(weights * np.clip(residuals, -CLIP, CLIP) ** 2))
     error = math.sqrt(push * len(own) / (len(own) - 1)) / max(float(weights[inside].sum()), float(weights.min()))
     return Prior(batch, location, math.sqrt(between), error, len(own), f"{len(own)} cuts of {batch}", total)
+
+
+def _content(lesson: Lesson) -> tuple[float, float, bytes]:
+    """Return what lessons are sorted by, so that sums are the same to the last bit: what they say, not who says it."""
+    return (math.inf if lesson.cut is None else lesson.cut, lesson.spread, lesson.counts.tobytes())
 
 
 def misfit(taught: NDArray[np.int64], sample: NDArray[np.int64]) -> float | None:

@@ -30,6 +30,8 @@ __all__ = ["lesson_rows", "lessons_from", "teach", "teaching_text"]
 
 Key = tuple[str, str]
 """Population a threshold is fitted on, and marker."""
+Peers = tuple[str, str]
+"""Batch and role: what blood months after infusion looks like says nothing of where a product is cut."""
 Lessons = Mapping[str, Mapping[Key, Lesson]]
 """By sample_id."""
 
@@ -82,13 +84,14 @@ def teach(
         Whether a reference teaches samples of other batches too.
     """
     batches = {row.sample_id: row.batch for row in samples}
+    peers = {row.sample_id: (row.batch, row.role) for row in samples}
     keys = {teacher: _keys(template, teacher) for teacher in ("batch", "reference")}
     priors = {
-        (batch, key): _prior(batch, key, batches, lessons) for batch in set(batches.values()) for key in keys["batch"]
+        (group, key): _prior(group, key, peers, lessons) for group in set(peers.values()) for key in keys["batch"]
     }
     found: dict[str, Teaching] = {}
     for row in samples:
-        taught = {key: Taught(prior=priors[row.batch, key]) for key in keys["batch"]}
+        taught = {key: Taught(prior=priors[peers[row.sample_id], key]) for key in keys["batch"]}
         for key in keys["reference"]:
             cuts = [cut for cut in references if (cut.population, cut.marker) == key]
             near = [cut for cut in cuts if across_batches or batches.get(cut.sample_id) == row.batch]
@@ -106,10 +109,10 @@ def _keys(template: GatingTemplate, teacher: str) -> list[Key]:
     return [(on, marker) for who, on, marker in needed_lessons(template) if who == teacher]
 
 
-def _prior(batch: str, key: Key, batches: Mapping[str, str], lessons: Lessons) -> Prior:
-    """Return what a batch knows of one threshold."""
-    inside = [lessons[name][key] for name in lessons if batches.get(name) == batch and key in lessons[name]]
-    return pool_lessons(f"batch {batch or '(none)'}", inside)
+def _prior(group: Peers, key: Key, peers: Mapping[str, Peers], lessons: Lessons) -> Prior:
+    """Return what the products of a batch, or its samples of blood, know of one threshold."""
+    inside = [lessons[name][key] for name in lessons if peers.get(name) == group and key in lessons[name]]
+    return pool_lessons(f"batch {group[0] or '(none)'}", inside)
 
 
 def _with_references(

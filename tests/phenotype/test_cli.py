@@ -109,7 +109,9 @@ def test_two_runs_and_any_number_of_workers_give_the_same_bytes(study, results, 
 
 
 def test_a_second_run_gates_only_what_changed(study, results, change, tube):
-    """A corrected date must not cost a day of gating; a changed file must."""
+    """A corrected date must not cost a day of gating; a changed file must, and with it what asked its batch."""
+    template = study.parent / "gating.csv"
+    template.write_text(template.read_text().replace("offset=yes;", "offset=yes; x=valley; y=valley;"))
     call("run", study)
     before = (results / "subsets.csv").read_bytes()
     change(study.parent / "clinical.csv", "2018-01-01", "2020-06-01")

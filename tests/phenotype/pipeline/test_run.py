@@ -98,7 +98,7 @@ BATCH = "fcs/P1.fcs,P1,product,0,B1,\nfcs/P4.fcs,P4,product,0,B1,\nfcs/untransdu
         ("study.toml", "strict = false", "strict = true", 0),
         ("samples.csv", "fcs/untransduced.fcs,,untransduced,,B1,\n", "", 0),
         ("samples.csv", BATCH, BATCH.replace("B1", "B9"), 0),
-        ("samples.csv", "P1,product,0,B1", "P1,product,0,B2", 1),
+        ("samples.csv", "P1,product,0,B1", "P1,product,0,B2", 0),
         ("samples.csv", "fcs/P1.fcs,P1", "fcs/P1.fcs,P3", 1),
         ("clinical.csv", "P4,2021-01-04,1,2018-01-01", "P4,2021-01-04,1,2020-06-01", 2),
     ],
