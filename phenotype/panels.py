@@ -316,13 +316,13 @@ def _decade_ticks(
     """Return ticks at zero and the powers of ten, where they do not crowd, and minor ticks between."""
     kept: list[tuple[float, str]] = []
     powers = [(sign * 10.0**k, f"{mark}10{_superscript(k)}") for k in range(7, 0, -1) for sign, mark in _SIGNS]
-    for value, text in [(0.0, "0"), *powers]:
-        place = _display(scale, value)
+    marks = [(0.0, "0"), *powers]
+    for place, text in zip(_displayed(scale, [value for value, _ in marks]), (text for _, text in marks), strict=True):
         crowded = any(abs(place - other) < 0.09 * (high - low) for other, _ in kept)
         if low <= place <= high and not crowded:
             kept.append((place, text))
     kept.sort()
-    between = [_display(scale, sign * m * 10.0**k) for k in range(1, 7) for m in range(2, 10) for sign in (1, -1)]
+    between = _displayed(scale, [sign * m * 10.0**k for k in range(1, 7) for m in range(2, 10) for sign in (1, -1)])
     minor = tuple(sorted(place for place in between if low <= place <= high))
     return tuple(place for place, _ in kept), tuple(text for _, text in kept), minor
 
@@ -336,8 +336,13 @@ def _superscript(number: int) -> str:
 
 def _display(scale: Transform, value: float) -> float:
     """Return one value's place; NaN where the scale does not reach, as a log scale does not reach zero."""
+    return _displayed(scale, [value])[0]
+
+
+def _displayed(scale: Transform, values: list[float]) -> list[float]:
+    """Return the place of each value."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(scale(np.array([value]))[0])
+        return [float(place) for place in scale(np.array(values))]
 
 
 def _linear_ticks(

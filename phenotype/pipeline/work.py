@@ -1,7 +1,7 @@
 """What is done to one file: read, compensate, gate, count. Runs in a worker process, returns plain rows."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +219,11 @@ def gate_control(task: ControlTask) -> dict[tuple[str, str], ControlValues] | Sa
 
 
 def gate_file(task: GateTask) -> SampleResult:
-    """Gate one sample and return its rows; its histograms are written beside."""
+    """Gate one sample and return its rows; its histograms are written beside.
+
+    A sample that asks what others teach, and has not been told yet, returns its own lessons and what it asks alone: it
+    is gated again.
+    """
     file, recipe = task.key.file, task.recipe
     try:
         raw, metadata = read_needed(task.path, file, task.dataset, recipe)
@@ -235,9 +239,13 @@ def gate_file(task: GateTask) -> SampleResult:
         )
     except GatingError as error:
         return failed(file, "gate", error)
+    asked = [p.name for p in gated.populations.values() if any(threshold.asked for threshold in p.thresholds)]
+    lessons = [] if task.teaching else lesson_rows(gated, task.key.sample_id)
+    if asked and not task.teaching:
+        return SampleResult(lessons=lessons, asked=asked)
     if task.panels is not None:
         write_panels(task.panels, panels_of(gated, controls=task.controls))
-    return _rows(task, raw, gated)
+    return replace(_rows(task, raw, gated), lessons=lessons, asked=asked)
 
 
 def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
@@ -252,8 +260,6 @@ def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
         thresholds=threshold_rows(key, gated),
         gatings=[plausible] if plausible else [],
         quality=[finding.row() for finding in _findings(task, raw, gated, subsets)],
-        lessons=lesson_rows(gated, key.sample_id),
-        asked=[p.name for p in gated.populations.values() if any(threshold.asked for threshold in p.thresholds)],
     )
 
 
