@@ -463,7 +463,19 @@ def _label(gated: GatedSample, population: Population, axes: list[Axis], cuts: l
     fraction = gated.fraction_of_parent(population.name)
     x, y = _label_place(population, axes, cuts, gated.template.row(population.name).fit)
     shown = None if np.isnan(fraction) else float(fraction)
-    return Label(population.name, population.count, shown, x, y)
+    return Label(_short_name(population), population.count, shown, x, y)
+
+
+def _short_name(population: Population) -> str:
+    """Return a population's name without the lineage in brackets that its parent's name, in the panel's head, has too.
+
+    Examples
+    --------
+    >>> _short_name(Population("naive (CD4+ T)", "CAR+ T (CD4+ T)", None, None))
+    'naive'
+    """
+    _, bracket, lineage = population.parent.rpartition(" (")
+    return population.name.removesuffix(bracket + lineage) if bracket else population.name
 
 
 def _label_place(population: Population, axes: list[Axis], cuts: list[list[float]], fit: Any) -> tuple[float, float]:

@@ -126,7 +126,7 @@ def _name_marks(moved: pd.DataFrame, channels: Sequence[str], figure: Figure) ->
                            color=CHANNEL_COLOURS[i % len(CHANNEL_COLOURS)],
                            label=f"{drawable(channel)} ▲ up, ▼ down {size:g} decade")  # fmt: skip
     figure.legend(handles=handles, loc="lower left", ncols=len(handles), fontsize=7, bbox_to_anchor=(0.005, 0.018),
-                  handletextpad=0.3, columnspacing=1.1)  # fmt: skip
+                  handletextpad=0.9, columnspacing=0.9, handlelength=1.6)  # fmt: skip
     figure.text(
         0.012, 0.008, "Filled: adjusted p below 0.05. At the right: gatings with the same conclusion.", fontsize=7
     )
