@@ -87,10 +87,12 @@ class Prior:
     """All events of the batch together, in the bins of a lesson."""
     refusal: str = ""
     """Why it cannot teach."""
+    shared: float = 0.0
+    """Median spread of the samples' own cuts: what their valleys have in common is not averaged out."""
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the cut of one more sample, widened as so few samples ask for.
+        """Standard deviation of the cut of one more sample, widened as so few samples ask for, and what all share.
 
         That of a normal distribution whose 95 % interval is as wide as that of Student's with a degree of freedom
         less than there are samples. One less still, as is usual [1]_, would make that of three samples 13 standard
@@ -101,7 +103,7 @@ class Prior:
         .. [1] Higgins JPT, Thompson SG, Spiegelhalter DJ. J R Stat Soc A 2009;172:137-159.
         """
         wider = float(t.ppf(0.975, self.samples - 1) / norm.ppf(0.975))
-        return wider * math.hypot(self.between, self.error)
+        return math.hypot(wider * math.hypot(self.between, self.error), self.shared)
 
 
 NO_EVENTS = np.zeros(_BINS, dtype=np.int64)
@@ -169,7 +171,9 @@ def pool_lessons(batch: str, lessons: Sequence[Lesson]) -> Prior:
     inside = np.abs(residuals) <= CLIP
     push = float(np.sum(weights * np.clip(residuals, -CLIP, CLIP) ** 2))
     error = math.sqrt(push * len(own) / (len(own) - 1)) / max(float(weights[inside].sum()), float(weights.min()))
-    return Prior(batch, location, math.sqrt(between), error, len(own), f"{len(own)} cuts of {batch}", total)
+    shared = float(np.sqrt(np.median(variances)))
+    source = f"{len(own)} cuts of {batch}"
+    return Prior(batch, location, math.sqrt(between), error, len(own), source, total, shared=shared)
 
 
 def _content(lesson: Lesson) -> tuple[float, float, bytes]:

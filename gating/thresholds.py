@@ -556,15 +556,19 @@ def lesson_name(marker: str, within: str) -> str:
 
 
 def _towards_batch(placed: Threshold, evidence: Evidence) -> Threshold:
-    """Move a sample's own cut towards its batch, and say by how much; leave it where the batch cannot teach."""
+    """Move a sample's own cut towards its batch, and say by how much; leave it where the batch cannot teach.
+
+    Its spread stays: a valley lies beside the best cut for reasons that all samples of a batch share, and what they
+    share is not averaged out.
+    """
     prior = evidence.taught.prior
     if prior.refusal:
         note = f"not moved towards its batch: {prior.refusal}"
         return replace(placed, note="; ".join(filter(None, [placed.note, note])))
     own = in_decades(placed)
-    place, spread = shrunk(prior, *own)
+    place, _ = shrunk(prior, *own)
     note = f"moved by {place - own[0]:+.3f} decades towards {prior.source}"
-    moved = _carried(evidence, place, spread, placed.source, placed.status, origin="data")
+    moved = _carried(evidence, place, own[1], placed.source, placed.status, origin="data")
     note = "; ".join(filter(None, [placed.note, note]))
     return replace(moved, depth=placed.depth, groups=placed.groups, note=note, shift=place - own[0])
 

@@ -26,6 +26,7 @@ __all__ = [
     "check_gates",
     "check_partition",
     "check_saturation",
+    "check_signal",
     "check_spillover",
     "check_viability",
     "clock_seconds",
@@ -39,6 +40,8 @@ _CLOCKS_APART = 1.5
 """Ratio of two durations above which they are not the same; $BTIM and $ETIM enclose some seconds of handling."""
 _CLOCK_SECONDS = 5.0
 _MIN_EVENTS_FOR_TIME = 1000
+_PARTS = 20
+"""Parts of a run that are compared: a clog or a laser that takes a twentieth of the run to change is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,67 @@ def check_acquisition(sample_id: str, sample: Sample) -> Iterator[Finding]:
     rates = np.histogram(clock, bins=_TIME_BINS)[0]
     yield from _gaps(sample_id, rates)
     yield from _steps(sample_id, rates)
+
+
+def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iterator[Finding]:
+    """Look for a brightness that steps or drifts while a sample runs: a half-open clog, a laser, a stain that settles.
+
+    For each fitted cut of a stain, the events of its population on the fuller side (all where it was refused: a drift
+    can be why) are divided by time into 20 parts of equal numbers. The change is the largest difference between the
+    medians of the parts before and after some moment, in decades; it is a finding above ``limit`` and above five times
+    what parts in random order would differ by. A constant or absent Time channel shows nothing.
+
+    Parameters
+    ----------
+    limit
+        Largest harmless change in decades: a factor of 1.26, half of what moves a batch.
+    """
+    sample = gated.sample
+    times = [i for i, channel in enumerate(sample.channels) if channel.kind == "time"]
+    if not times or not len(sample) or np.ptp(sample.events[:, times[0]]) <= 0:
+        return
+    said: set[str] = set()
+    for population in gated.populations.values():
+        for threshold in population.thresholds:
+            column = gated.columns.get(threshold.marker)
+            stain = column is not None and sample.channels[column].kind == "fluorescence"
+            members = gated.populations[threshold.on].members if threshold.on in gated.populations else None
+            if column is None or not stain or members is None or threshold.marker in said:
+                continue
+            said.add(threshold.marker)
+            cut = -np.inf if threshold.refused else threshold.value
+            change, noise, when = _largest_change(sample.events[members][:, [times[0], column]], cut)
+            if abs(change) > max(limit, 5 * noise):
+                message = (
+                    f"{threshold.marker} is {10**change:.2f} times as bright after {when:.0%} of the events as before: "
+                    f"a clog, a laser, a stain that settles?"
+                )
+                yield Finding(sample_id, "signal", change, limit, "warning", message)
+
+
+def _largest_change(events: NDArray[np.float64], cut: float) -> tuple[float, float, float]:
+    """Return the largest change of brightness over time in decades, its noise, and after which share of the events.
+
+    Parameters
+    ----------
+    events
+        (n, 2), time and one channel.
+    cut
+        Of the two sides the one with more events is looked at, so that a share that changes is no brightness.
+    """
+    above = events[:, 1] >= cut
+    side = above if 2 * np.count_nonzero(above) >= len(events) else ~above
+    chosen = events[side & np.isfinite(events[:, 1])]
+    if len(chosen) < _MIN_EVENTS_FOR_TIME:
+        return 0.0, 0.0, 0.0
+    shown = np.arcsinh(chosen[np.lexsort(chosen[:, ::-1].T), 1] / 150) / np.log(10)
+    parts = np.array([np.median(part) for part in np.array_split(shown, _PARTS)])
+    moments = range(2, _PARTS - 1)
+    changes = np.array([np.median(parts[i:]) - np.median(parts[:i]) for i in moments])
+    largest = int(np.argmax(np.abs(changes)))
+    spread = float(np.median([np.ptp(np.quantile(part, [0.25, 0.75])) for part in np.array_split(shown, _PARTS)]))
+    noise = spread / 1.349 * 1.253 / np.sqrt(len(shown) / 2)
+    return float(changes[largest]), float(noise), (largest + 2) / _PARTS
 
 
 def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int], limit: float) -> Iterator[Finding]:

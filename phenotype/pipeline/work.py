@@ -46,6 +46,7 @@ from phenotype.quality import (
     check_gates,
     check_partition,
     check_saturation,
+    check_signal,
     check_viability,
     file_findings,
 )
@@ -269,6 +270,7 @@ def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dic
         *file_findings(name, gated.sample),
         *check_acquisition(name, raw),
         *check_clock(name, raw),
+        *check_signal(name, gated),
         *check_constant(name, raw, gated.columns),
         *check_saturation(name, raw, gated.columns, recipe.max_saturated),
         *check_residual(name, gated, LIVE),

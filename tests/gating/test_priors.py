@@ -151,3 +151,11 @@ def test_peaks_tell_another_voltage_and_not_another_patient():
 def test_events_beyond_the_bins_are_counted():
     """A saturated or very negative event is an event."""
     assert binned(tally(np.array([-1e9, 0.0, 1e12]))).sum() == 3
+
+
+def test_a_batch_of_unsure_valleys_teaches_an_unsure_cut():
+    """Nine valleys at one place with floors of 0.2 decades: the tenth sample's cut is not surer than each of them."""
+    found = pool_lessons("batch B1", lessons([1.0] * 9, spread=0.2))
+
+    assert found.shared == pytest.approx(0.2)
+    assert found.spread >= 0.2

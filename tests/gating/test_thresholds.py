@@ -305,7 +305,7 @@ def test_shrinkage_moves_a_cut_and_says_by_how_much(two_peaks):
     assert 1000 < found.value < alone.value
     assert found.shift == pytest.approx(float(decades(found.value) - decades(alone.value)))
     assert f"moved by {found.shift:+.3f} decades towards 9 cuts of batch B1" in found.note
-    assert found.spread < alone.spread
+    assert found.spread == pytest.approx(alone.spread, rel=0.05)
     assert found.status == alone.status
 
 

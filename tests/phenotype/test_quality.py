@@ -12,6 +12,7 @@ from phenotype.quality import (
     check_gates,
     check_partition,
     check_saturation,
+    check_signal,
     check_spillover,
     check_viability,
     file_findings,
@@ -266,3 +267,74 @@ def test_subsets_that_are_not_the_whole_of_their_parent_are_said(counts, found):
     rows = [{"count": count, "parent_count": 100} for count in counts]
 
     assert checks(check_partition("pt01", rows)) == found
+
+
+STAINED = (Channel("Time"), Channel("BV421-A", "CD62L"))
+
+
+def running(change, *, seed=1, n=12_000, positive=0.6) -> Sample:
+    """Return a tube of two groups whose brightness is changed by ``change(moment)`` decades, moments from 0 to 1."""
+    rng = np.random.default_rng(seed)
+    moment = np.sort(rng.uniform(0, 1, n))
+    bright = rng.random(n) < positive
+    signal = 10 ** (np.where(bright, rng.normal(3.9, 0.3, n), rng.normal(2.3, 0.3, n)) + change(moment))
+    return declare_uncompensated(Sample("pt01.fcs", STAINED, np.column_stack([60 * moment, signal])), "none (declared)")
+
+
+def signals(sample, row="CD62L+,root,CD62L,valley,"):
+    """Gate a tube and look at its brightness over time."""
+    return list(check_signal("pt01", gate_sample(sample, parse_template(f"{HEADER}{row}\n"))))
+
+
+HEADER = "population,parent,channels,method,arguments\n"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_steady_signal_is_left_in_peace(seed):
+    """A warning on every file is a warning on none."""
+    assert signals(running(np.zeros_like, seed=seed)) == []
+
+
+@pytest.mark.parametrize("side", [0.8, 0.2])
+def test_a_step_of_brightness_is_found_with_its_size_and_its_time(side):
+    """After 60 % of the run all cells are 0.2 decades brighter: 1.58 times, whichever side has more of them."""
+    (found,) = signals(running(lambda moment: 0.2 * (moment > 0.6), positive=side))
+
+    assert (found.check, found.severity) == ("signal", "warning")
+    assert found.value == pytest.approx(0.2, abs=0.05)
+    assert any(f"after {when}% of the events" in found.message for when in (55, 60, 65))
+
+
+def test_a_drift_of_brightness_is_found():
+    """A stain that comes off over the run halves by its end."""
+    (found,) = signals(running(lambda moment: -0.3 * moment))
+
+    assert found.value < -0.1
+
+
+def test_more_positive_cells_are_not_a_brighter_stain():
+    """Cells that settle change shares, not brightness: the medians of one side stay."""
+    rng = np.random.default_rng(3)
+    n = 12_000
+    moment = np.sort(rng.uniform(0, 1, n))
+    bright = rng.random(n) < np.where(moment > 0.5, 0.8, 0.6)
+    signal = 10 ** np.where(bright, rng.normal(3.9, 0.3, n), rng.normal(2.3, 0.3, n))
+    sample = declare_uncompensated(Sample("s", STAINED, np.column_stack([moment, signal])), "none (declared)")
+
+    assert signals(sample) == []
+
+
+def test_a_drift_that_hid_the_valley_is_still_said():
+    """The cut is refused since the groups are smeared over time: the reason is worth more than the refusal."""
+    found = signals(running(lambda moment: 1.6 * moment), row="CD62L+,root,CD62L,valley(max_depth=0.1),")
+
+    assert [finding.check for finding in found] == ["signal"]
+
+
+def test_without_a_clock_no_drift_is_claimed():
+    """A constant Time channel orders nothing."""
+    sample = running(lambda moment: 0.3 * moment)
+    events = sample.events.copy()
+    events[:, 0] = 5.0
+
+    assert signals(declare_uncompensated(Sample("s", STAINED, events), "none (declared)")) == []
