@@ -45,6 +45,8 @@ class Frame:
 
     channels: tuple[str, ...]
     """$PnN of the row's channels."""
+    tops: tuple[float, ...]
+    """Upper end of each channel's linear scale."""
     gather: Callable[[], NDArray[np.float64]]
     """Collect the parent's events in these channels."""
     threshold: Callable[[int, Chain, Transform | None], Threshold]
@@ -176,11 +178,15 @@ def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95)
     everything of positive size is kept: the threshold says so and is weak.
     """
     sizes = frame.events[:, 0]
-    counted = tally(sizes)
+    counted = tally(sizes[sizes < MARGIN * frame.tops[0]])
     found = None
     if len(counted.values) > 1:
         density = estimate_density(counted.values, smoothing=smoothing, counts=counted.counts)
-        below = [valley for valley in valleys(density, max_depth=max_depth) if not _before_doublets(density, valley)]
+        below = [
+            valley
+            for valley in valleys(density, max_depth=max_depth)
+            if valley.share_above >= LEAST_CELLS and not _before_doublets(density, valley)
+        ]
         found = max(below, key=lambda valley: valley.prominence, default=None)
     if found is None:
         note = "no debris peak; every event kept"
@@ -195,6 +201,11 @@ def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95)
     return _placed((cut,), move)
 
 
+MARGIN = 0.98
+"""Share of the scale from which on sizes pile up because the detector ends there: a peak of no population."""
+LEAST_CELLS = 0.15
+"""Share of events above a cut that can still be the cells: debris was 55 % at most in the centres of HIPC, and fewer
+cells than this are not told from large debris."""
 DOUBLET_RATIO = 2.3
 """Two cells are up to twice as large as one, and a little more where the smaller ones are those that cling."""
 

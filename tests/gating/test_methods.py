@@ -156,3 +156,26 @@ def test_debris_of_any_share_is_cut_below_the_cells(share):
 
     assert members[debris:].mean() > 0.99
     assert members[:debris].mean() < 0.03
+
+
+def test_events_at_the_end_of_the_scale_are_no_population():
+    """A tenth of the events are too large for the detector and pile up at its end: the cells are below, not above."""
+    rng = np.random.default_rng(7)
+    cells = rng.normal(100_000, 12_000, 8000)
+    size = np.concatenate([rng.normal(25_000, 6_000, 2000), cells, np.full(1200, 262_143.0)])
+
+    found = gated({"FSC-A": size}, "pop,root,FSC-A,debris,").populations["pop"]
+
+    assert 30_000 < found.thresholds[0].value < 75_000
+    assert found.count == pytest.approx(9200, abs=50)
+
+
+def test_a_cut_that_would_leave_hardly_any_cells_is_not_made():
+    """A small peak of large events is not the cells because a valley lies below it."""
+    rng = np.random.default_rng(8)
+    size = np.concatenate([rng.normal(50_000, 8_000, 9000), rng.normal(180_000, 9_000, 900)])
+
+    found = gated({"FSC-A": size}, "pop,root,FSC-A,debris,").populations["pop"]
+
+    assert found.count == 9900
+    assert found.flags == ("weak_gate",)
