@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from gating.errors import TemplateError, missing
-from gating.methods import Chain
+from gating.frames import Chain
 from gating.options import split_options
 from gating.template import GatingTemplate, Row
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.errors import ChannelError, CompensationError
+from gating.frames import Chain, Fit, Frame
 from gating.gates import BooleanGate, Gate
-from gating.methods import Chain, Fit, Frame
 from gating.offsets import fit_offsets
 from gating.priors import NO_EVENTS, Lesson, binned
 from gating.references import NOTHING_TAUGHT, Taught

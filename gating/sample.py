@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from gating.errors import ChannelError, FCSError, missing
 from gating.markers import same_marker
 
-__all__ = ["NO_ALIASES", "Channel", "Described", "Sample", "find_channel"]
+__all__ = ["AT_THE_TOP", "NO_ALIASES", "Channel", "Described", "Sample", "find_channel"]
 
 NO_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+AT_THE_TOP = 0.999
+"""Share of a scale from which on a detector has hardly any more numbers to tell signals apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class Channel:
 
     def __str__(self) -> str:
         return self.marker or self.name
+
+    @property
+    def ceiling(self) -> float:
+        """Value from which on an event is at the top of the scale."""
+        return AT_THE_TOP * self.range
 
     @property
     def kind(self) -> str:

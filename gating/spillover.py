@@ -54,8 +54,6 @@ SATURATED_SHARE = 0.05
 """Of bright events: above, those that are left are the dimmer ones."""
 LAST_DECADE = 0.1
 """Share of a detector's range above which an event counts as bright when saturated ones are counted."""
-AT_THE_TOP = 0.999
-"""Share of a channel's range from which on a detector does not measure."""
 _HUBER = 1.345
 """Robust standard deviations within which residuals count fully: 95 % efficient for normal noise."""
 _ROUNDS = 50
@@ -261,7 +259,7 @@ def _usable(sample: Sample, columns: Sequence[str], own: int) -> tuple[_Events, 
     places = [names.index(name) for name in columns]
     signals = sample.events[:, places]
     scatter = sample.events[:, _scatter_columns(sample)]
-    tops = np.array([sample.channels[place].range for place in places]) * AT_THE_TOP
+    tops = np.array([sample.channels[place].ceiling for place in places])
     finite = np.isfinite(signals).all(axis=1) & np.isfinite(scatter).all(axis=1)
     measured = finite & (signals < tops).all(axis=1)
     bright = finite & (signals[:, own] > LAST_DECADE * tops[own])

@@ -35,6 +35,17 @@ class Tally:
         """Number of events."""
         return int(self.counts.sum())
 
+    def below(self, value: float) -> "Tally":
+        """Return the events below a value.
+
+        Examples
+        --------
+        >>> tally(np.arange(1.0, 101.0)).below(11.0).n
+        10
+        """
+        stop = int(np.searchsorted(self.values, value))
+        return Tally(self.values[:stop], self.counts[:stop])
+
     def quantile(self, share: float) -> float:
         """Return the smallest value that at least this share of the events does not exceed; NaN without events.
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from gating.errors import TemplateError, missing
+from gating.frames import Fit, Frame
 from gating.gates import BooleanGate
-from gating.methods import BOOLEANS, CHAIN_OPTIONS, DIMENSIONS, METHODS, Fit, Frame, check_arguments, cut
+from gating.methods import BOOLEANS, CHAIN_OPTIONS, DIMENSIONS, METHODS, check_arguments, cut
 from gating.options import OptionError, bind_options, split_options, split_outside
 from gating.thresholds import STEPS, Step, lesson_name, parse_chain
 

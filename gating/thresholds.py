@@ -84,6 +84,10 @@ class Evidence:
         """Return the density on the display scale."""
         return estimate_density(self.scale(self.tally.values), smoothing=smoothing, counts=self.tally.counts)
 
+    def below(self, place: float) -> "Evidence":
+        """Return the same of the events below a place on the display scale."""
+        return replace(self, tally=self.tally.below(float(self.scale.inverse([place])[0])))
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
@@ -102,7 +106,8 @@ class Threshold:
     note: str = ""
     """Why it is weak or refused, and which steps before it could not decide."""
     origin: str = ""
-    """What it rests on: ``data``, ``control``, ``batch``, ``reference`` or ``person``; empty when refused."""
+    """What it rests on: ``data``, ``control``, ``batch``, ``reference``, ``person`` or, for the end of a scale,
+    ``detector``; empty when refused."""
     spread: float = 0.0
     """Standard deviation of the cut on the display scale, from resampled events; 0 for a person's choice."""
     scale: Transform = field(default_factory=Linear)
@@ -168,20 +173,19 @@ def valley(
     min_events: int = 1000,
     shrink: bool = False,
 ) -> Threshold:
-    """Cut at a valley of the density: the most prominent one, or the ``lowest`` or ``highest`` where there are several.
+    """Cut at the most prominent valley of the density, or with ``which=lowest`` below the group that has none in it.
 
-    Cells that are dying lie between live and dead ones: live is below the lowest valley, whichever is deepest.
+    Cells that are dying lie between live and dead ones: the lowest valley is looked for among the events below the most
+    prominent one, and so on, each time with the bandwidth of the events that are left.
     Below 1,000 events a valley is there or not by chance, and moves by several percentage points
     between resamples of one file; deeper than 0.8 of the lower peak it is a ripple. The cut's spread is
     that of the valley in 100 resamples of the events; one that fewer than half of them have is refused.
     ``shrink=yes`` moves it towards the valleys of its batch, by as much as it is less sure of itself than they are.
     """
     _enough(evidence, min_events)
-    density = evidence.density(smoothing)
-    every = valleys(density, max_depth=max_depth)
-    if not every:
-        raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
-    found = WHICH[which](every)
+    density, found, groups = _most_prominent(evidence, smoothing, max_depth)
+    if which == "lowest":
+        density, found, groups = _lowest(evidence, smoothing, max_depth, (density, found, groups))
     drawn, share = resample_valley(density, found, max_depth=max_depth)
     spread = float(np.hypot(drawn, floor_spread(density, found)))
     if share < 0.5:
@@ -189,7 +193,7 @@ def valley(
     status, note = _trust(found.depth, share)
     source = "valley" if which == "deepest" else f"{which} valley"
     placed = _threshold(evidence, found.position, source, status, note, found.depth, spread)
-    placed = replace(placed, groups=len(every) + 1)
+    placed = replace(placed, groups=groups)
     return _towards_batch(placed, evidence) if shrink else placed
 
 
@@ -220,11 +224,35 @@ def _trust(depth: float, share: float) -> tuple[str, str]:
     return "weak" if reasons else "sure", "; ".join(reasons)
 
 
-WHICH: dict[str, Callable[[list[Valley]], Valley]] = {
-    "deepest": lambda every: max(every, key=lambda valley: valley.prominence),
-    "lowest": lambda every: every[0],
-    "highest": lambda every: every[-1],
-}
+_Place = tuple[Density, Valley, int]
+"""A density, a valley in it, and how many groups of events there are."""
+
+
+def _most_prominent(evidence: Evidence, smoothing: float, max_depth: float) -> _Place:
+    density = evidence.density(smoothing)
+    every = valleys(density, max_depth=max_depth)
+    if not every:
+        raise ThresholdError(f"no valley of depth {max_depth:g} or less in {evidence.marker}")
+    return density, max(every, key=lambda valley: valley.prominence), len(every) + 1
+
+
+def _lowest(evidence: Evidence, smoothing: float, max_depth: float, start: _Place) -> _Place:
+    """Look for a valley below one that was found, until there is none; with too few events below, it is not taken."""
+    density, found, whole = start
+    groups = 2
+    while True:
+        inside = evidence.below(found.position)
+        every = valleys(inside.density(smoothing), max_depth=max_depth) if inside.n > 1 else []
+        every = [one for one in every if (1 - one.share_above) * inside.n >= LEAST_BELOW * evidence.n]
+        if not every:
+            return density, found, max(groups, whole)
+        density, found = inside.density(smoothing), max(every, key=lambda valley: valley.prominence)
+        groups += 1
+
+
+WHICH = ("deepest", "lowest")
+LEAST_BELOW = 0.1
+"""Share of events below the lowest valley: fewer are debris that takes up less dye than any cell, no live cells."""
 SHALLOW = 0.5
 """Depth above which a valley is weak: the two sides overlap by as much as either stands out."""
 SURE_SHARE = 0.95

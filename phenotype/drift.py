@@ -38,7 +38,7 @@ def drift_rows(thresholds: Rows) -> list[dict[str, Any]]:
     Parameters
     ----------
     thresholds
-        Rows of thresholds.csv; refused cuts are left out.
+        Rows of thresholds.csv; refused cuts and ends of scales are left out.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def check_outliers(thresholds: Rows, limit: float = LIMIT, floor: float = FLOOR)
     Parameters
     ----------
     thresholds
-        Rows of thresholds.csv; refused cuts are left out.
+        Rows of thresholds.csv; refused cuts and ends of scales are left out.
     limit
         Largest harmless distance in standard deviations.
     floor
@@ -101,7 +101,7 @@ def _measured(thresholds: Rows) -> dict[Place, dict[str, dict[str, dict[str, flo
     """Return cut and medians in decades by marker and population, batch and sample; NaN for an empty side."""
     found: dict[Place, dict[str, dict[str, dict[str, float]]]] = {}
     for row in thresholds:
-        if row["threshold"] is not None:
+        if row["threshold"] is not None and row["origin"] != "detector":
             values = {name: row[column] for name, column in _MEASURES.items()}
             measured = {
                 name: float("nan") if value is None else float(decades(value)) for name, value in values.items()

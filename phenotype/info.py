@@ -15,7 +15,7 @@ from gating import (
     open_fcs,
     read_fcs_datasets,
 )
-from phenotype.quality import ceiling, clock_seconds
+from phenotype.quality import clock_seconds
 
 __all__ = ["describe", "describe_lines"]
 
@@ -72,7 +72,7 @@ def _extremes(file: FCSFile) -> tuple[list[float | None], list[float | None], li
     if not file.metadata.n_events:
         return [None] * len(channels), [None] * len(channels), [None] * len(channels)
     low, high = np.full(len(channels), np.inf), np.full(len(channels), -np.inf)
-    counts, tops = np.zeros(len(channels), dtype=np.int64), np.array([ceiling(channel) for channel in channels])
+    counts, tops = np.zeros(len(channels), dtype=np.int64), np.array([channel.ceiling for channel in channels])
     for block in file.blocks():
         known = np.isfinite(block)
         low = np.minimum(low, block.min(axis=0, where=known, initial=np.inf))

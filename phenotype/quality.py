@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gating import Channel, GatedSample, Repair, Sample, Spillover
+from gating import GatedSample, Repair, Sample, Spillover
 from phenotype.frequencies import CountLimits
 
 __all__ = [
     "Finding",
-    "ceiling",
     "check_acquisition",
     "check_clock",
     "check_constant",
@@ -33,13 +32,14 @@ __all__ = [
     "file_findings",
 ]
 
-AT_THE_TOP = 0.999
-"""Share of a channel's range from which on an event counts as saturated."""
 _TIME_BINS = 50
 _CLOCKS_APART = 1.5
 """Ratio of two durations above which they are not the same; $BTIM and $ETIM enclose some seconds of handling."""
 _CLOCK_SECONDS = 5.0
 _MIN_EVENTS_FOR_TIME = 1000
+_LIVE_AND_DEAD = 2
+_BEYOND_NOISE = 5.0
+"""Standard deviations that a change stands out by: seventeen moments of each stain of each file are tried."""
 _PARTS = 20
 """Parts of a run that are compared: a clog or a laser that takes a twentieth of the run to change is seen."""
 
@@ -99,8 +99,8 @@ def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iter
 
     For each fitted cut of a stain, the events of its population on the fuller side (all where it was refused: a drift
     can be why) are divided by time into 20 parts of equal numbers. The change is the largest difference between the
-    medians of the parts before and after some moment, in decades; it is a finding above ``limit`` and above five times
-    what parts in random order would differ by. A constant or absent Time channel shows nothing.
+    medians of the parts before and after some moment, in decades, of those above five times what as many events in
+    random order would differ by; it is a finding above ``limit``. A constant or absent Time channel shows nothing.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iter
                 continue
             said.add(threshold.marker)
             cut = -np.inf if threshold.refused else threshold.value
-            change, noise, when = _largest_change(sample.events[members][:, [times[0], column]], cut)
-            if abs(change) > max(limit, 5 * noise):
+            change, when = _largest_change(sample.events[members][:, [times[0], column]], cut)
+            if abs(change) > limit:
                 message = (
                     f"{threshold.marker} is {10**change:.2f} times as bright after {when:.0%} of the events as before: "
                     f"a clog, a laser, a stain that settles?"
@@ -130,8 +130,8 @@ def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iter
                 yield Finding(sample_id, "signal", change, limit, "warning", message)
 
 
-def _largest_change(events: NDArray[np.float64], cut: float) -> tuple[float, float, float]:
-    """Return the largest change of brightness over time in decades, its noise, and after which share of the events.
+def _largest_change(events: NDArray[np.float64], cut: float) -> tuple[float, float]:
+    """Return the largest change of brightness over time that is no noise, in decades, and after which share of events.
 
     Parameters
     ----------
@@ -144,15 +144,16 @@ def _largest_change(events: NDArray[np.float64], cut: float) -> tuple[float, flo
     side = above if 2 * np.count_nonzero(above) >= len(events) else ~above
     chosen = events[side & np.isfinite(events[:, 1])]
     if len(chosen) < _MIN_EVENTS_FOR_TIME:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     shown = np.arcsinh(chosen[np.lexsort(chosen[:, ::-1].T), 1] / 150) / np.log(10)
     parts = np.array([np.median(part) for part in np.array_split(shown, _PARTS)])
-    moments = range(2, _PARTS - 1)
+    moments = np.arange(2, _PARTS - 1)
     changes = np.array([np.median(parts[i:]) - np.median(parts[:i]) for i in moments])
-    largest = int(np.argmax(np.abs(changes)))
     spread = float(np.median([np.ptp(np.quantile(part, [0.25, 0.75])) for part in np.array_split(shown, _PARTS)]))
-    noise = spread / 1.349 * 1.253 / np.sqrt(len(shown) / 2)
-    return float(changes[largest]), float(noise), (largest + 2) / _PARTS
+    noise = spread / 1.349 * 1.253 * np.sqrt(_PARTS / len(shown) * (1 / moments + 1 / (_PARTS - moments)))
+    beyond = np.where(np.abs(changes) > _BEYOND_NOISE * noise, changes, 0.0)
+    largest = int(np.argmax(np.abs(beyond)))
+    return float(beyond[largest]), float(moments[largest] / _PARTS)
 
 
 def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int], limit: float) -> Iterator[Finding]:
@@ -171,7 +172,7 @@ def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int],
         channel = sample.channels[column]
         if not len(sample) or channel.kind == "time":
             continue
-        share = float(np.mean(sample.events[:, column] >= ceiling(channel)))
+        share = float(np.mean(sample.events[:, column] >= channel.ceiling))
         if share > limit:
             yield Finding(
                 sample_id,
@@ -238,9 +239,14 @@ def _clock(text: str) -> int | None:
 
 
 def check_viability(sample_id: str, gated: GatedSample, population: str, limit: float) -> Iterator[Finding]:
-    """Compare the share of live cells with the release limit."""
+    """Compare the share of live cells with the release limit, and say where cells fall into three groups or more."""
     if population not in gated.populations:
         return
+    for threshold in gated.populations[population].thresholds:
+        if threshold.groups > _LIVE_AND_DEAD:
+            message = f"{threshold.marker} has {threshold.groups} groups of cells, not live and dead alone; "
+            message += f"{population} is cut at the {threshold.source}: are those between dying?"
+            yield Finding(sample_id, "viability_groups", threshold.groups, _LIVE_AND_DEAD, "info", message)
     share = gated.fraction_of_parent(population)
     if share < limit:
         yield Finding(
@@ -268,11 +274,6 @@ def check_gates(sample_id: str, gated: GatedSample) -> Iterator[Finding]:
             severity = "error" if threshold.refused else "warning"
             message = f"threshold of {threshold.marker} on {threshold.on} is {threshold.status}: {threshold.note}"
             yield Finding(sample_id, f"gate_{threshold.status}", depth, None, severity, message)
-
-
-def ceiling(channel: Channel) -> float:
-    """Return the value from which on a detector has hardly any more numbers to tell signals apart."""
-    return channel.range * AT_THE_TOP
 
 
 def _gaps(sample_id: str, rates: NDArray[np.int64]) -> Iterator[Finding]:

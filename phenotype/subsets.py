@@ -77,9 +77,10 @@ def _quadrant_rows(parent: str, prefix: str) -> str:
 
 DEFAULT_TEMPLATE = (
     "population,parent,channels,method,arguments\n"
-    "Cells,root,FSC-A,debris,\n"
+    "In range,root,FSC-A|FSC-H,margins,\n"
+    "Cells,In range,FSC-A,debris,\n"
     "Singlets,Cells,FSC-A|FSC-H,singlets,\n"
-    'Live,Singlets,Viability,"valley > control(unstained, quantile=0.999)",side=below\n'
+    'Live,Singlets,Viability,"valley(which=lowest) > control(unstained, quantile=0.999)",side=below\n'
     'T cells,Live,CD3,"valley > control(fmo) > control(unstained, quantile=0.999)",\n'
     "CD4+ T,T cells,CD4|CD8,quadrant,quadrant=+-; optional=yes\n"
     "CD8+ T,T cells,CD4|CD8,quadrant,quadrant=-+; optional=yes\n"

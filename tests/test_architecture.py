@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 GATING = [
     "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "spillover", "residual",
-    "offsets", "priors", "references", "options", "gates", "thresholds", "methods", "template", "alternatives",
-    "populations", "plausible", "exchange",
+    "offsets", "priors", "references", "options", "gates", "thresholds", "frames", "pregates",
+    "methods", "template", "alternatives", "populations", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "references", "clinical", "kinetics",

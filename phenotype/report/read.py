@@ -25,7 +25,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "quality": ("sample_id", "check", "value", "limit", "severity", "message"),
     "failures": ("file", "stage", "error"),
     "thresholds": (
-        "sample_id", "batch", "marker", "population", "threshold", "status", "negative_median", "positive_median",
+        "sample_id", "batch", "marker", "population", "threshold", "origin", "status", "negative_median",
+        "positive_median",
     ),
     "drift": (
         "batch", "marker", "population", "samples", "cut_median", "cut_spread_decades", "cut_shift_decades",

@@ -100,11 +100,13 @@ def cuts_by_batch(results: Results) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``marker, population, batch, sample_id, cut, negative, positive, outlier``, linear; by marker and population in
-        the order of thresholds.csv, then by batch and sample. Refused cuts are left out.
+        the order of thresholds.csv, then by batch and sample. Refused cuts and ends of scales are left out.
     """
     products = set(results.subsets["sample_id"])
     placed = results.thresholds[
-        results.thresholds["threshold"].notna() & results.thresholds["sample_id"].isin(products)
+        results.thresholds["threshold"].notna()
+        & (results.thresholds["origin"] != "detector")
+        & results.thresholds["sample_id"].isin(products)
     ]
     names = {"threshold": "cut", "negative_median": "negative", "positive_median": "positive"}
     table = placed.rename(columns=names)[["marker", "population", "batch", "sample_id", *names.values()]]

@@ -39,6 +39,8 @@ _DEBRIS_DIMMER = 0.3
 """log10: debris has half of a cell's autofluorescence."""
 _OTHER_CELLS_CD62L, _OTHER_CELLS_CD45RA = 0.5, 0.8
 """Share of CD3- cells that are positive."""
+_STEP = 0.6
+"""Share of a tube's events before the brightness changes, if it does."""
 _BEAD = Marker(1.6, 0.15, 4.3, 0.06)
 
 Numbers = NDArray[np.float64]
@@ -184,7 +186,7 @@ def draw_tube(
     ])  # fmt: skip
     kind = np.repeat(np.arange(4), [contents.live, contents.dead, contents.doublets, contents.debris])
     order = rng.permutation(len(kind))
-    scatter = _draw_scatter(kind, rng)
+    scatter = _draw_scatter(kind, settings, rng)
     events = _measured(scatter[order], signals[order], instrument, settings, rng)
     return events, _labels(cells, kind, order)
 
@@ -226,6 +228,8 @@ def _draw_cells(
     positive[:, :2] = _memory(t_cell, car, stain, markers, settings, rng)
     positive &= [marker not in stain.without for marker in MARKERS]
     log = _log_intensities(positive, markers, rng)
+    dying = slice(live, live + round(settings.half_stained * dead))
+    log[dying, _COLUMN["Viability"]] -= 0.4 * (settings.viability.positive - settings.viability.negative)
     for column in (_COLUMN["CD62L"], _COLUMN["CD45RA"]):
         if MARKERS[column] not in stain.without:
             _spread(log[:, column], positive[:, column], t_cell, markers[column], settings.intermediate, rng)
@@ -271,7 +275,7 @@ def _debris_signals(count: int, markers: tuple[Marker, ...], rng: np.random.Gene
     return np.asarray(10 ** _log_intensities(np.zeros((count, len(markers)), dtype=bool), dim, rng))
 
 
-def _draw_scatter(kind: NDArray[np.int64], rng: np.random.Generator) -> Numbers:
+def _draw_scatter(kind: NDArray[np.int64], settings: SimulationSettings, rng: np.random.Generator) -> Numbers:
     """Draw FSC-A, FSC-H and SSC-A by kind of event; a doublet is as large as two cells, and not much higher."""
     n = len(kind)
     live, dead, doublet, debris = (kind == code for code in range(4))
@@ -282,6 +286,7 @@ def _draw_scatter(kind: NDArray[np.int64], rng: np.random.Generator) -> Numbers:
     size = np.maximum(size, 1_000.0)
     ratio = rng.normal(_SINGLET_RATIO, _SINGLET_RATIO_SD, n)
     ratio[doublet] = rng.uniform(*_DOUBLET_RATIO, np.count_nonzero(doublet))
+    size[np.flatnonzero(doublet)[: round(settings.clumps * np.count_nonzero(doublet))]] += settings.top
     grain = np.select([live, dead, doublet], [_CELL_GRAIN, _DEAD_GRAIN, 2 * _CELL_GRAIN], _DEBRIS_GRAIN)
     return np.column_stack([size, size / ratio, grain * np.exp(0.2 * rng.standard_normal(n))])
 
@@ -291,7 +296,8 @@ def _measured(
 ) -> Numbers:
     """Return what the cytometer records of true signals, with time; rounded, so that any processor has the same."""
     n = len(signals)
-    photons = rng.poisson((signals @ instrument.spillover) / instrument.gain)
+    opened = np.where(np.arange(n) < _STEP * n, 1.0, settings.dimmed)[:, None]
+    photons = rng.poisson((opened * signals @ instrument.spillover) / instrument.gain)
     seen = photons * instrument.gain + rng.normal(0.0, settings.electronic_sd, signals.shape)
     gaps = rng.standard_exponential(n + 1)
     ticks = np.floor(100 * settings.seconds * np.cumsum(gaps)[:n] / gaps.sum())

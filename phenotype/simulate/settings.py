@@ -62,6 +62,12 @@ class SimulationSettings:
     """Beta of the share of single cells that are dead."""
     most_dead: float = 0.27
     """Upper end of that share: a product that is not meant to be flagged stays below the usual limit."""
+    half_stained: float = 0.0
+    """Share of dead cells that are three fifths of the way to the others, on the logarithmic scale: a third group."""
+    clumps: float = 0.0
+    """Share of doublets that are clumps, larger than forward scatter can be measured."""
+    dimmed: float = 1.0
+    """Factor on all fluorescence in the last two fifths of a tube: a clog, half open."""
     t_cells: float = 0.97
     """Share of live cells that are CD3+."""
     car: tuple[float, float] = (16.0, 24.0)

@@ -20,8 +20,8 @@ def test_all_faults_of_a_file_are_said_at_once():
     """Someone in a hurry should have to look once, not once per mistake."""
     assert faults("Live,Singlets,Viability,valley,side=below", "T cells,Live,CD3,medain,", "B cells,Live,,valley,") == (
         "row 2: no parent above 'Singlets'. Known: root",
-        "row 3: no method 'medain'. Known: range, rectangle, polygon, ellipse, quadrant, debris, singlets, "
-        "not, and, or, valley, control, batch, reference, otsu, mixture, at, refuse",
+        "row 3: no method 'medain'; did you mean 'margins'? Known: range, rectangle, polygon, ellipse, quadrant, "
+        "margins, steady, debris, singlets, not, and, or, valley, control, batch, reference, otsu, mixture, at, refuse",
         "row 4: method 'valley' needs 1 channel, found 0: none; separate two with |",
     )
 

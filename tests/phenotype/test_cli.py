@@ -450,7 +450,7 @@ def test_gate_counts_single_files(study):
 
     rows = list(csv.DictReader(result.stdout.splitlines()))
     assert result.exit_code == 0
-    assert [row["population"] for row in rows][:4] == ["root", "Cells", "Singlets", "Live"]
+    assert [row["population"] for row in rows][:4] == ["root", "In range", "Cells", "Singlets"]
     assert rows[0]["count"] == "4000"
 
 

@@ -11,6 +11,7 @@ def row(sample, batch, cut, marker="CD62L", *, negative=None, positive=None):
     """Return a row of thresholds.csv; the two sides lie a decade below and above the cut."""
     return {
         "sample_id": sample, "batch": batch, "marker": marker, "population": "T cells", "threshold": cut,
+        "origin": "data",
         "negative_median": (cut or 0) / 10 if negative is None else negative,
         "positive_median": (cut or 0) * 10 if positive is None else positive,
     }  # fmt: skip
@@ -84,6 +85,13 @@ def test_a_batch_without_positive_cells_has_no_median_of_them():
 
     assert np.isnan(found[0]["positive_median"])
     assert np.isfinite(found[1]["positive_shift_decades"])
+
+
+def test_where_a_detector_ends_is_no_drift():
+    """The end of a scale is the same in every file of a cytometer, and nothing of the cells."""
+    rows = [one | {"origin": "detector"} for one in cohort()]
+
+    assert drift_rows(rows) == []
 
 
 def test_three_samples_call_no_outlier():

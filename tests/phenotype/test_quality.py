@@ -134,6 +134,24 @@ def test_low_viability_is_compared_with_the_limit():
     assert checks(check_viability("pt01", gated, "Live", 0.6)) == []
 
 
+def test_a_third_group_of_the_dye_is_named():
+    """Dying cells are a decision of the lab: the analyst reads that they are there and on which side they fell."""
+    rng = np.random.default_rng(5)
+    dye = 10 ** np.concatenate([rng.normal(2.4, 0.2, 3000), rng.normal(3.5, 0.2, 800), rng.normal(4.7, 0.2, 1500)])
+    template = parse_template(
+        "population,parent,channels,method,arguments\nLive,root,Viability,valley(which=lowest),side=below\n"
+    )
+    gated = gate_sample(acquired(np.arange(5300.0), dye), template)
+
+    (groups, _) = check_viability("pt01", gated, "Live", 0.7)
+
+    assert (groups.check, groups.severity, groups.value) == ("viability_groups", "info", 3)
+    assert groups.message == (
+        "Viability has 3 groups of cells, not live and dead alone; Live is cut at the lowest valley: "
+        "are those between dying?"
+    )
+
+
 def test_a_refused_gate_is_an_error_with_its_reason():
     """The analyst reads why there is no number, in words."""
     template = parse_template("population,parent,channels,method,arguments\nLive,root,Viability,valley,side=below\n")
@@ -293,6 +311,13 @@ HEADER = "population,parent,channels,method,arguments\n"
 def test_a_steady_signal_is_left_in_peace(seed):
     """A warning on every file is a warning on none."""
     assert signals(running(np.zeros_like, seed=seed)) == []
+
+
+def test_few_events_are_not_called_a_step():
+    """The first tenth of 1,500 events differs from the rest by chance: a limit for halves would call one in ten."""
+    calm = [signals(running(np.zeros_like, seed=seed, n=1_600, positive=0.9)) for seed in range(40)]
+
+    assert sum(map(len, calm)) == 0
 
 
 @pytest.mark.parametrize("side", [0.8, 0.2])

@@ -188,7 +188,8 @@ def test_a_chain_that_asks_a_person_needs_one(study, change):
 def test_another_marker_stands_for_one_in_every_row(study, change):
     """The plan's template is what will be gated; its notes say so, and the sheets need not be written anew."""
     change(study, "[compensation]", '[alternatives]\nCD45RA = "-FSC-A"\n\n[compensation]')
-    change(study.parent / "gating.csv", "Cells,root,FSC-A,debris,", "Cells,root,SSC-A,range,minimum=1")
+    change(study.parent / "gating.csv", "In range,root,FSC-A|FSC-H,margins,", "In range,root,SSC-A,margins,")
+    change(study.parent / "gating.csv", "Cells,In range,FSC-A,debris,", "Cells,In range,SSC-A,range,minimum=1")
     change(study.parent / "gating.csv", "Singlets,Cells,FSC-A|FSC-H,singlets,", "Singlets,Cells,FSC-H,range,minimum=1")
 
     plan = make_plan(study)

@@ -27,7 +27,9 @@ def asking(study, tube):
     """Give a study whose chains end with the batch, and whose last product is small; returns its study.toml."""
     template = study.parent / "gating.csv"
     text = plain(template.read_text()).replace("; on=T cells", "; on=T cells; x=valley > batch; y=valley > batch")
-    template.write_text(text.replace("valley > control(unstained, quantile=0.999)", "valley(min_events=100)"))
+    template.write_text(
+        text.replace("valley(which=lowest) > control(unstained, quantile=0.999)", "valley(min_events=100)")
+    )
     template.write_text(template.read_text().replace('"valley > control(fmo) > ', '"valley(min_events=100) > '))
     tube(study.parent / "fcs" / f"{SMALL}.fcs", 6, n=700)
     return study

@@ -295,8 +295,8 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 
 REVIEW = "sample_id,population,marker,status,reason,resolve\nP001_product,T cells,CD62L,refused,no valley,add the fmo\n"
 THRESHOLDS = (
-    "sample_id,batch,marker,population,threshold,status,negative_median,positive_median\n"
-    "P001_product,B1,CD62L,T cells,1000,sure,100,9000\nP002_product,B1,CD62L,T cells,,refused,,\n"
+    "sample_id,batch,marker,population,threshold,origin,status,negative_median,positive_median\n"
+    "P001_product,B1,CD62L,T cells,1000,data,sure,100,9000\nP002_product,B1,CD62L,T cells,,,refused,,\n"
 )
 DRIFT = (
     "batch,marker,population,samples,cut_median,cut_spread_decades,cut_shift_decades,negative_shift_decades,"
