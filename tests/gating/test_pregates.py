@@ -93,6 +93,16 @@ def test_where_the_brightness_steps_the_longer_side_is_kept(change):
     assert kept.max() == pytest.approx(0.6 * 12_000, abs=0.02 * 12_000)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stain_that_varies_from_cell_to_cell_is_steady(seed):
+    """Medians of a hundred cells of a wide stain differ by more than the limit; from one part to the next, too."""
+    rng = np.random.default_rng(seed)
+    columns = {"Time": run(3_000, seed)["Time"]}
+    columns["BV421-A"] = 10 ** rng.normal(3.5, 0.6, len(columns["Time"]))
+
+    assert gated(columns, "Time|BV421-A,steady,").count >= 0.98 * len(columns["Time"])
+
+
 def test_a_burst_is_left_out():
     """A part with five times the events is a burst of bubbles or carry-over; what is kept is on one side of it."""
     columns = run(rate=lambda moment: np.where(np.abs(moment - 0.2) < 0.02, 4.0, 0.8))
