@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.density import Density, Valley, deepest_valley, estimate_density, floor_spread, resample_valley, top_valley
-from gating.tally import places, tally
+from gating.tally import Tally, places, tally
 from gating.transforms import Transform
 
 __all__ = ["Line", "Offsets", "fit_offsets"]
@@ -71,6 +71,7 @@ def fit_offsets(
     scales: tuple[Transform, Transform],
     *,
     smoothing: float = 1.5,
+    tallies: tuple[Tally, Tally] | None = None,
 ) -> Offsets | str:
     """Place the three cuts where each is a valley given the others.
 
@@ -88,6 +89,8 @@ def fit_offsets(
         The display scales densities are estimated on.
     smoothing
         Factor on the rule-of-thumb bandwidth.
+    tallies
+        Of both channels, where they were counted already.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def fit_offsets(
     """
     if len(first) < 2 * MIN_EVENTS:
         return f"{len(first)} events, needs {2 * MIN_EVENTS}"
-    plane = _Plane.of((first, second), scales, smoothing)
+    plane = _Plane.of((first, second), tallies or (tally(first), tally(second)), scales, smoothing)
     split = plane.first.valley.position if plane.first else plane.widest_split()
     cuts = _Cuts(split, split, -np.inf)
     for _ in range(ROUNDS):
@@ -163,11 +166,11 @@ class _Plane:
     smoothing: float
 
     @classmethod
-    def of(cls, columns: Pair, scales: tuple[Transform, Transform], smoothing: float) -> "_Plane":
+    def of(
+        cls, columns: Pair, tallies: tuple[Tally, Tally], scales: tuple[Transform, Transform], smoothing: float
+    ) -> "_Plane":
         """Count linear events; the outermost squares take the far outliers."""
-        ends = [
-            scale([tally(column).quantile(end) for end in _ENDS]) for column, scale in zip(columns, scales, strict=True)
-        ]
+        ends = [scale([one.quantile(end) for end in _ENDS]) for one, scale in zip(tallies, scales, strict=True)]
         first, second = (np.linspace(low, high, GRID - 1) for low, high in ends)
         rows, cells = places(columns[0], scales[0].inverse(first)), places(columns[1], scales[1].inverse(second))
         counts = np.bincount(rows * GRID + cells, minlength=GRID * GRID).reshape(GRID, GRID)
@@ -204,11 +207,17 @@ class _Plane:
             return "no valley in the first channel, in neither half of the second"
         return _Trial(across, above or common, below or common, (above is None, below is None))
 
+    @cached_property
+    def from_above(self) -> Counts:
+        """Events at or above each bin of the first axis, (512, 512)."""
+        return self.counts[::-1].cumsum(axis=0)[::-1]
+
     def positives(self, cuts: _Cuts) -> Counts:
         """Sum along the first axis what is at or above its cut, (512,) along the second."""
         first = np.searchsorted(self.edges[0], [cuts.above, cuts.below])
-        above = self.counts[::-1].cumsum(axis=0)[::-1]
-        return np.asarray(np.where(self.centres(1) >= cuts.across, above[first[0]], above[first[1]]))
+        return np.asarray(
+            np.where(self.centres(1) >= cuts.across, self.from_above[first[0]], self.from_above[first[1]])
+        )
 
     def halves(self, across: float) -> tuple[Counts, Counts]:
         """Sum along the second axis what is at or above a cut on it, and what is below."""

@@ -392,7 +392,10 @@ class _Fitter:
         chosen = self.members(on)
         first, second = (self.sample.events[:, self.columns[marker]][chosen] for marker in markers)
         known = np.isfinite(first) & np.isfinite(second)
-        found = fit_offsets(first[known], second[known], (scales[0], scales[1]))
+        if not known.all():
+            first, second = first[known], second[known]
+        tallies = (self.tally(markers[0], on), self.tally(markers[1], on)) if known.all() else None
+        found = fit_offsets(first, second, (scales[0], scales[1]), tallies=tallies)
         if isinstance(found, str):
             return found
         return (

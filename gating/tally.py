@@ -18,6 +18,8 @@ _BLOCK = 262_144
 """Events counted at a time: what is computed of them stays in the processor's cache."""
 _DROPPED_BITS = 12
 """Of the 23 bits of a single-precision fraction: 11 stay, which tell 2,048 values in a power of two."""
+_ONE = np.int32(0x3F800000)
+"""The bits of 1.0, the smallest size: its key is 0, and that of -1.0 is -1, with no keys between that nothing has."""
 _FLIPPED = 2 ** (31 - _DROPPED_BITS) - 1
 """The bits of a negative number's key that are flipped, so that keys ascend as values do."""
 
@@ -128,6 +130,7 @@ def _keys(values: NDArray[np.float64], exponent: int) -> NDArray[np.int32]:
     scaled = np.asarray(values * 2.0 ** (_TOP - exponent), dtype=np.float32)
     scaled += np.copysign(np.float32(1), scaled)
     keys = scaled.view(np.int32)
+    keys -= _ONE
     keys >>= _DROPPED_BITS
     keys ^= (keys >> 31) & _FLIPPED
     return keys
@@ -136,7 +139,8 @@ def _keys(values: NDArray[np.float64], exponent: int) -> NDArray[np.int32]:
 def _middle(keys: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the scaled value in the middle of those that have a key."""
     bits = (keys ^ ((keys >> 31) & _FLIPPED)).astype(np.int32)
-    low = (bits << _DROPPED_BITS).view(np.float32).astype(np.float64)
-    high = ((bits << _DROPPED_BITS) | (2**_DROPPED_BITS - 1)).view(np.float32).astype(np.float64)
+    first = (bits << _DROPPED_BITS) + _ONE
+    low = first.view(np.float32).astype(np.float64)
+    high = (first | (2**_DROPPED_BITS - 1)).view(np.float32).astype(np.float64)
     middle = (low + high) / 2
     return np.asarray(middle - np.copysign(1, middle))
