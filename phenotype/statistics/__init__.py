@@ -1,6 +1,6 @@
 """Statistics: numbers in, numbers out; patients are the unit.
 
 ``proportions`` interval of a share; ``ranks`` two groups compared; ``multiplicity`` many tests at once;
-``survival`` curves of time to an event; ``logrank`` their comparison;
+``survival`` curves of time to an event; ``logrank`` their comparison; ``cox`` regression;
 ``contrasts`` puts them together into the tables ``comparisons.csv`` and ``estimates.csv``.
 """

@@ -30,6 +30,8 @@ class Case:
     answers: Callable[[pd.DataFrame, dict[str, Any]], Iterator[Answer]]
     unanswered: Mapping[str, str] = field(default_factory=dict)
     """Paths, or beginnings of paths, that nothing here answers, and why."""
+    looser: Mapping[str, float] = field(default_factory=dict)
+    """Tolerances of single paths where R itself is less exact than the case's tolerance."""
 
 
 @dataclass(frozen=True)
@@ -40,36 +42,39 @@ class Agreement:
     largest: float
     """Largest relative difference; absolute where R's number is below 1e-300."""
     worst: str
+    outside: tuple[str, ...]
+    """Paths with a difference above the tolerance."""
     mismatched: tuple[str, ...]
     """Paths where one side has a number and the other has none."""
     forgotten: tuple[str, ...]
     """Paths of R's numbers that are neither answered nor listed as not answered."""
 
 
-def compare(case: Case, data: pd.DataFrame, expected: dict[str, Any]) -> Agreement:
+def compare(case: Case, data: pd.DataFrame, answer: dict[str, Any]) -> Agreement:
     """Hold every answer of a case against R's."""
+    expected, tolerance = answer["expected"], answer["meta"]["tolerance"]
     theirs = dict(leaves(expected))
-    compared, largest, worst, mismatched, answered = 0, 0.0, "", [], set()
-    for answer in case.answers(data, expected):
-        r = numbers(theirs[answer.path])
-        ours, skip = (
-            np.broadcast_to(np.atleast_1d(np.asarray(x, float)), r.shape) for x in (answer.value, answer.otherwise)
-        )
+    compared, largest, worst, outside, mismatched, answered = 0, 0.0, "", [], [], set()
+    for one in case.answers(data, expected):
+        r = numbers(theirs[one.path])
+        ours, skip = (np.broadcast_to(np.atleast_1d(np.asarray(x, float)), r.shape) for x in (one.value, one.otherwise))
         kept = skip == 0
-        answered.add(answer.path)
+        answered.add(one.path)
         if (np.isnan(ours) != np.isnan(r))[kept].any():
-            mismatched.append(f"{answer.path}: {ours[kept].tolist()}, R {r[kept].tolist()}")
+            mismatched.append(f"{one.path}: {ours[kept].tolist()}, R {r[kept].tolist()}")
         both = kept & np.isfinite(ours) & np.isfinite(r)
         compared += int(kept.sum())
         difference = np.abs(ours[both] - r[both]) / np.where(np.abs(r[both]) > 1e-300, np.abs(r[both]), 1)
         if difference.size and difference.max() > largest:
-            largest, worst = float(difference.max()), answer.path
+            largest, worst = float(difference.max()), one.path
+        if (difference > case.looser.get(one.path, tolerance)).any():
+            outside.append(one.path)
     listed = tuple(case.unanswered)
     forgotten = [
         path for path in theirs
         if path not in answered and path.rsplit("/", 1)[-1] not in LABELS and not path.startswith(listed)
     ]  # fmt: skip
-    return Agreement(compared, largest, worst, tuple(mismatched), tuple(forgotten))
+    return Agreement(compared, largest, worst, tuple(outside), tuple(mismatched), tuple(forgotten))
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
