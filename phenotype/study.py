@@ -17,7 +17,7 @@ from gating import REPAIRS, missing
 from phenotype.errors import StudyError
 from phenotype.subsets import SUBSETS
 
-__all__ = ["Asct", "Comparisons", "Quality", "Reading", "Study", "read_study"]
+__all__ = ["Analyses", "Asct", "Comparisons", "Quality", "Reading", "Study", "read_study"]
 
 
 class _Section(BaseModel):
@@ -159,6 +159,34 @@ class Comparisons(_Section):
     to within 4 points. 0: intervals hold counting alone, and nothing is said of gates."""
 
 
+class Analyses(_Section):
+    """[analyses]: the clinical half."""
+
+    covariates: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ("prior_asct", "extramedullary_disease")
+    """Columns of the clinical sheet in models of response, survival and relapse, each alone and all together; by default
+    the two that the paper reports."""
+    interval: Literal["log", "log-log", "plain"] = "log"
+    """Scale on which intervals of survival are symmetric: that of R's default, and of the paper's numbers."""
+    rates_months: tuple[float, ...] = (6, 12, 24, 36, 48)
+    """Months from infusion at which survival and relapse are given."""
+    landmark_months: float = Field(default=3, ge=0)
+    """Landmark of survival by response: most best responses are reached by month 3."""
+    relapse_clock: Literal["infusion", "response"] = "infusion"
+    """Start of the time to relapse of patients in CR."""
+    hb_lower_limit: float = Field(default=120, gt=0)
+    """g/L, below which haemoglobin is grade 1 at least: laboratories differ, from 115 to 135."""
+    anc_lower_limit: float = Field(default=2.0, gt=0)
+    """1e9/L, below which neutrophils are grade 1 at least."""
+    plt_lower_limit: float = Field(default=150, gt=0)
+    """1e9/L, below which platelets are grade 1 at least."""
+    permutations: int = Field(default=9999, ge=99, le=1_000_000)
+    """Of permutation tests: 9,999 give a p of 0.05 to within 0.004."""
+    imputations: int = Field(default=0, ge=0, le=200)
+    """Completed data sets of models with missing covariates; 0 leaves incomplete patients out."""
+    seed: int = Field(default=1, ge=0)
+    """Of permutations and imputations."""
+
+
 class _StudyFile(_Section):
     """study.toml as typed."""
 
@@ -180,6 +208,8 @@ class _StudyFile(_Section):
     """Limits: by default of published assays."""
     comparisons: Comparisons = Comparisons()
     """Adjustment."""
+    analyses: Analyses = Analyses()
+    """Models, times and rules of the clinical half."""
     reference: ReferenceCuts | None = None
     """A person's cuts. None: no sample was gated by hand."""
     alternatives: dict[str, Text] = {}
@@ -232,6 +262,7 @@ class Study:
     """Its counterpart among CAR- T cells; the template need not have it."""
     quality: Quality
     comparisons: Comparisons
+    analyses: Analyses
     reference: Path | None
     """A person's cuts."""
     across_batches: bool
@@ -303,6 +334,7 @@ def _study(path: Path, typed: _StudyFile) -> Study:
         control_subsets={s: typed.control_subsets.get(s, f"CAR- {name}") for s, name in subsets.items()},
         quality=typed.quality,
         comparisons=typed.comparisons,
+        analyses=typed.analyses,
         reference=folder / typed.reference.gates if typed.reference else None,
         across_batches=bool(typed.reference and typed.reference.across_batches),
         alternatives=typed.alternatives,
