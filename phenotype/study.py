@@ -163,8 +163,8 @@ class Analyses(_Section):
     """[analyses]: the clinical half."""
 
     covariates: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ("prior_asct", "extramedullary_disease")
-    """Columns of the clinical sheet in models of response, survival and relapse, each alone and all together; by default
-    the two that the paper reports."""
+    """Columns of the clinical sheet in models of response, survival and relapse, each alone and all together; by
+    default the two that the paper reports."""
     interval: Literal["log", "log-log", "plain"] = "log"
     """Scale on which intervals of survival are symmetric: that of R's default, and of the paper's numbers."""
     rates_months: tuple[float, ...] = (6, 12, 24, 36, 48)
