@@ -2,5 +2,6 @@
 
 ``proportions`` interval of a share; ``ranks`` two groups compared; ``multiplicity`` many tests at once;
 ``survival`` curves of time to an event; ``logrank`` their comparison; ``cox`` regression;
+``competing`` incidence where another event comes first; ``subdistribution`` its regression;
 ``contrasts`` puts them together into the tables ``comparisons.csv`` and ``estimates.csv``.
 """

@@ -5,6 +5,7 @@ R's survival (coxph, cox.zph) and coxphf are the measure. lifelines' test of pro
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -21,6 +22,7 @@ from phenotype.statistics.partial_likelihood import (
     checked_data,
     maximum,
     score_residuals,
+    standardised_columns,
 )
 from phenotype.statistics.ranks import UntestableError
 from phenotype.statistics.survival import checked_observations, kaplan_meier, stratum_members
@@ -28,6 +30,7 @@ from phenotype.statistics.survival import checked_observations, kaplan_meier, st
 __all__ = [
     "TRANSFORMS",
     "ChiSquare",
+    "Coefficients",
     "CoxFit",
     "FirthCox",
     "ProportionalHazards",
@@ -50,11 +53,33 @@ class ChiSquare:
     p_value: float
 
 
+class Coefficients(Protocol):
+    """A fitted model whose terms can be tested by Wald's statistic."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(p,) of the columns."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """(p,) the term of each column."""
+
+    @property
+    def coefficients(self) -> Values:
+        """(p,) logarithms of hazard ratios."""
+
+    @property
+    def covariance(self) -> Values:
+        """(p, p) of the coefficients."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CoxFit:
     """A fitted Cox model; arrays are (p,), a place for each column of covariates."""
 
     names: tuple[str, ...]
+    terms: tuple[str, ...]
+    """The term of each column."""
     coefficients: Values
     std_errors: Values
     hazard_ratios: Values
@@ -182,6 +207,7 @@ def cox(
     half = ndtri((1 + level) / 2) * error
     return CoxFit(
         names=data.names,
+        terms=data.terms,
         coefficients=coefficients,
         std_errors=error,
         hazard_ratios=np.exp(coefficients),
@@ -205,17 +231,17 @@ def cox(
     )
 
 
-def wald_test(fit: CoxFit, terms: Sequence[str]) -> ChiSquare:
+def wald_test(fit: Coefficients, terms: Sequence[str]) -> ChiSquare:
     """Test several terms at once by Wald's statistic, with the covariance of the fit.
 
     Parameters
     ----------
     fit
-        From :func:`cox`.
+        From :func:`cox` or :func:`~phenotype.statistics.subdistribution.fine_gray`.
     terms
         Names of terms, or of single columns.
     """
-    chosen = _columns_of(fit.data.names, fit.data.terms, terms)
+    chosen = _columns_of(fit.names, fit.terms, terms)
     return _quadratic(fit.coefficients[chosen], fit.covariance[np.ix_(chosen, chosen)])
 
 
@@ -229,7 +255,7 @@ def likelihood_ratio_test(fit: CoxFit, terms: Sequence[str]) -> ChiSquare:
     terms
         Names of terms, or of single columns.
     """
-    chosen = _columns_of(fit.data.names, fit.data.terms, terms)
+    chosen = _columns_of(fit.names, fit.terms, terms)
     rest = [place for place in range(len(fit.names)) if place not in chosen]
     reduced = fit.log_likelihood_null
     if rest:
@@ -283,9 +309,9 @@ def proportional_hazards(fit: CoxFit, transform: str = "km") -> ProportionalHaza
     def test(columns: Sequence[int]) -> ChiSquare:
         return _quadratic(score[list(columns)], second[np.ix_(columns, columns)])
 
-    terms = {term: test(_columns_of(data.names, data.terms, [term])) for term in dict.fromkeys(data.terms)}
-    columns = {name: test([place]) for place, name in enumerate(data.names)}
-    everything = test(range(len(data.names)))
+    terms = {term: test(_columns_of(fit.names, fit.terms, [term])) for term in dict.fromkeys(fit.terms)}
+    columns = {name: test([place]) for place, name in enumerate(fit.names)}
+    everything = test(range(len(fit.names)))
     return ProportionalHazards(transform, terms, columns, everything, f"score test, {transform} of time")
 
 
@@ -316,12 +342,12 @@ def firth_cox(
     from firthmodels import FirthCoxPH  # slow to import, and seldom needed
 
     times, flags = checked_observations(time, event)
-    x, given = checked_covariates(covariates, names, len(times))
-    scale = x.std(axis=0)
+    x, given, _ = checked_covariates(covariates, names, None, len(times))
     check_varied(times, flags, x, given, None)
+    standardised, scale = standardised_columns(x)
     with catch_warnings():
         simplefilter("ignore")  # what they say is read off the result
-        model = FirthCoxPH(backend="numpy").fit((x - x.mean(axis=0)) / scale, (flags, times))
+        model = FirthCoxPH(backend="numpy").fit(standardised, (flags, times))
         if not model.converged_:
             raise UntestableError("the penalised likelihood did not converge")
         p_values = model.lrt().lrt_pvalues_

@@ -13,7 +13,7 @@ from phenotype.statistics.multiplicity import benjamini_hochberg, holm
 from phenotype.statistics.ranks import UntestableError
 from phenotype.statistics.survival import checked_observations, stratum_members
 
-__all__ = ["LogRank", "Pair", "Trend", "log_rank", "log_rank_trend", "pairwise_log_rank"]
+__all__ = ["LogRank", "Pair", "Trend", "group_membership", "log_rank", "log_rank_trend", "pairwise_log_rank"]
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -105,7 +105,7 @@ def log_rank(
     (5.052, 1, 'log-rank')
     """
     times, flags = checked_observations(time, event)
-    names, membership = _membership(group, groups, len(times))
+    names, membership = group_membership(group, groups, len(times))
     observed, expected, variance = _differences(times, flags, membership, strata=strata, rho=rho)
     # As in R: a group censored before the first event takes no part in the test.
     part = np.flatnonzero(expected > 0)
@@ -141,7 +141,7 @@ def pairwise_log_rank(
     that admits no test has its reason in ``note``.
     """
     times, flags = checked_observations(time, event)
-    names, membership = _membership(group, groups, len(times))
+    names, membership = group_membership(group, groups, len(times))
     labels = None if strata is None else np.asarray(strata)
     tests: list[LogRank | str] = []
     for first, second in combinations(range(len(names)), 2):
@@ -197,7 +197,7 @@ def log_rank_trend(
     .. [1] Tarone RE. Biometrika 1975;62:679-682.
     """
     times, flags = checked_observations(time, event)
-    names, membership = _membership(group, groups, len(times))
+    names, membership = group_membership(group, groups, len(times))
     weight = np.arange(len(names), dtype=np.float64) if scores is None else np.asarray(scores, dtype=np.float64)
     if weight.shape != (len(names),) or not np.isfinite(weight).all() or np.ptp(weight) == 0:
         raise ValueError(f"scores {weight.tolist()} for {len(names)} groups; each needs a finite one, and they differ")
@@ -248,7 +248,7 @@ def _differences(
     return observed, expected, covariance
 
 
-def _membership(group: ArrayLike, groups: Sequence[str] | None, n: int) -> tuple[tuple[str, ...], Values]:
+def group_membership(group: ArrayLike, groups: Sequence[str] | None, n: int) -> tuple[tuple[str, ...], Values]:
     """Return the names of the groups and a column of 0 and 1 for each."""
     labels = np.asarray(group).astype(str)
     if labels.shape != (n,):

@@ -4,8 +4,9 @@ Written here because tests of proportional hazards, robust errors and the model'
 event, which statsmodels does not give out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,7 @@ from phenotype.statistics.survival import checked_observations, stratum_members
 
 __all__ = [
     "TIES", "AtEvents", "CoxData", "MonotoneLikelihoodError", "check_estimable", "check_varied", "checked_covariates",
-    "checked_data", "maximum", "score_residuals",
+    "checked_data", "maximum", "newton", "score_residuals", "standardised_columns",
 ]  # fmt: skip
 
 TIES = ("efron", "breslow")
@@ -30,6 +31,25 @@ some 1e-15, a binary covariate of one patient in a million 1e-6."""
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+
+class Point(Protocol):
+    """A log likelihood at some coefficients."""
+
+    @property
+    def log_likelihood(self) -> float:
+        """The value."""
+
+    @property
+    def gradient(self) -> Values:
+        """(p,) first derivative."""
+
+    @property
+    def information(self) -> Values:
+        """(p, p) minus the second derivative."""
+
+
+P = TypeVar("P", bound=Point)
 
 
 class MonotoneLikelihoodError(UntestableError):
@@ -109,27 +129,35 @@ def checked_data(
     if ties not in TIES:
         raise ValueError(missing("ties", ties, TIES, "Cox"))
     times, flags = checked_observations(time, event)
-    x, given = checked_covariates(covariates, names, len(times))
-    belonging = given if terms is None else tuple(terms)
-    if len(belonging) != len(given):
-        raise ValueError(f"{len(belonging)} terms for {len(given)} columns; one each")
-    scale = x.std(axis=0)
-    standardised = (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1)
+    x, given, belonging = checked_covariates(covariates, names, terms, len(times))
+    standardised, scale = standardised_columns(x)
     check_estimable(times, flags, standardised, given, strata)
     return CoxData(times, flags, standardised, scale, given, belonging, strata, ties)
 
 
-def checked_covariates(covariates: ArrayLike, names: Sequence[str], n: int) -> tuple[Values, tuple[str, ...]]:
-    """Return covariates as (n, p) numbers and their names, checked."""
+def checked_covariates(
+    covariates: ArrayLike, names: Sequence[str], terms: Sequence[str] | None, n: int
+) -> tuple[Values, tuple[str, ...], tuple[str, ...]]:
+    """Return covariates as (n, p) numbers, their names and their terms, checked."""
     x = np.asarray(covariates, dtype=np.float64)
     if x.ndim != 2 or x.shape[0] != n or x.shape[1] != len(names) or not len(names):
         raise ValueError(f"covariates of shape {x.shape} for {n} patients and {len(names)} names; (n, p), p at least 1")
     if len(set(names)) < len(names):
         raise ValueError(f"names of covariates repeat: {', '.join(names)}")
+    belonging = tuple(names if terms is None else terms)
+    if len(belonging) != len(names):
+        raise ValueError(f"{len(belonging)} terms for {len(names)} columns; one each")
     wrong = ~np.isfinite(x).all(axis=0)
     if wrong.any():
         raise ValueError(f"covariate {names[int(np.flatnonzero(wrong)[0])]}: not finite; leave such patients out")
-    return x, tuple(names)
+    return x, tuple(names), belonging
+
+
+def standardised_columns(x: Values) -> tuple[Values, Values]:
+    """Return columns with mean 0 and standard deviation 1, and what they were divided by: 1 for a constant."""
+    spread = x.std(axis=0)
+    scale = np.where(np.ptp(x, axis=0) > 0, spread, 1.0)
+    return (x - x.mean(axis=0)) / scale, scale
 
 
 def check_estimable(
@@ -180,16 +208,21 @@ def check_estimable(
 
 def maximum(data: CoxData) -> tuple[Values, AtEvents]:
     """Return the coefficients of the standardised columns that maximise the likelihood, and the risk sets there."""
-    beta = np.zeros(len(data.names))
-    here = AtEvents.of(data, beta)
+    return newton(lambda beta: AtEvents.of(data, beta), len(data.names))
+
+
+def newton(at: Callable[[Values], P], p: int) -> tuple[Values, P]:
+    """Return where a concave log likelihood of p standardised coefficients is largest, and what it is like there."""
+    beta = np.zeros(p)
+    here = at(beta)
     for _ in range(MAX_STEPS):
         step = np.linalg.solve(here.information, here.gradient)
         # A first step can overshoot until exp() overflows; it is then halved like any step that does not rise.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            there = AtEvents.of(data, beta + step)
+            there = at(beta + step)
             while not there.log_likelihood >= here.log_likelihood - 1e-10 * abs(here.log_likelihood):
                 step = step / 2
-                there = AtEvents.of(data, beta + step)
+                there = at(beta + step)
         beta, here = beta + step, there
         if np.abs(step).max() < CONVERGED:
             return beta, here
@@ -225,8 +258,9 @@ def check_varied(time: Values, event: Flags, x: Values, names: Sequence[str], st
     flat = [name for name, spread in zip(names, np.ptp(x, axis=0), strict=True) if spread == 0]
     if flat:
         raise UntestableError(f"all {len(time)} patients have the same value of {flat[0]}")
-    standardised = (x - x.mean(axis=0)) / x.std(axis=0)
-    data = CoxData(time, event, standardised, np.ones(len(names)), tuple(names), tuple(names), strata, "breslow")
+    data = CoxData(
+        time, event, standardised_columns(x)[0], np.ones(len(names)), tuple(names), tuple(names), strata, "breslow"
+    )
     spread, directions = np.linalg.eigh(AtEvents.of(data, np.zeros(len(names))).information)
     null = directions[:, spread <= SINGULAR * event.sum()]
     guilty = [name for name, row in zip(names, np.abs(null) > 1e-6, strict=True) if row.any()]

@@ -23,6 +23,7 @@ __all__ = [
     "RiskTable",
     "TimeEstimate",
     "checked_observations",
+    "checked_times",
     "follow_up",
     "kaplan_meier",
     "landmark",
@@ -247,7 +248,7 @@ def risk_table(time: ArrayLike, event: ArrayLike, times: ArrayLike) -> RiskTable
     >>> table.at_risk.tolist(), table.events.tolist(), table.censored.tolist()
     ([4, 3, 1], [0, 2, 0], [0, 1, 1])
     """
-    wanted = _wanted(times)
+    wanted = checked_times(times)
     observed, flags = checked_observations(time, event)
     if (np.diff(wanted) < 0).any():
         raise ValueError("times of a risk table must ascend: events are counted from one to the next")
@@ -275,7 +276,7 @@ def rates(curve: Curve, times: ArrayLike) -> Rates:
     >>> rates(kaplan_meier([1, 2, 3, 4], [1, 1, 0, 0]), [0.5, 2, 5]).survival.tolist()
     [1.0, 0.5, nan]
     """
-    wanted = _wanted(times)
+    wanted = checked_times(times)
     place = np.searchsorted(curve.time, wanted, side="right")
     known = (wanted <= curve.time[-1]) | (curve.survival[-1] == 0)
     at_risk = np.append(curve.at_risk, 0)[np.searchsorted(curve.time, wanted, side="left")]
@@ -469,7 +470,8 @@ def _crossing(time: Values, heights: Values, wanted: float) -> float:
     return float(time[first])
 
 
-def _wanted(times: ArrayLike) -> Values:
+def checked_times(times: ArrayLike) -> Values:
+    """Return times at which a curve is to be read, (t,), checked."""
     wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
     if wanted.ndim != 1 or not np.isfinite(wanted).all() or (wanted < 0).any():
         raise ValueError("times asked for must be (t,), finite and not negative")
