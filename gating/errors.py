@@ -82,6 +82,11 @@ class ExchangeError(GatingError, ValueError):
     """Something has no counterpart in another program, or that program cannot be used here."""
 
 
+LISTED = 40
+"""Names that a message lists at most: scatter and a panel of 20 colours; the 73 detectors of a spectral cytometer fill
+a screen and help no one."""
+
+
 def missing(kind: str, wanted: str, known: Iterable[str], where: str) -> str:
     """Say where something is missing, and which known name comes closest.
 
@@ -93,6 +98,7 @@ def missing(kind: str, wanted: str, known: Iterable[str], where: str) -> str:
     "pt01.fcs: no marker 'CD3e'; did you mean 'CD3'? Known: FSC-A, CD3 (PE-A)"
     """
     known = list(known)
+    more = f", and {len(known) - LISTED} more" if len(known) > LISTED else ""
     close = get_close_matches(wanted, [part for name in known for part in (name, name.partition(" (")[0])], n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    return f"{where}: no {kind} {wanted!r}{hint} Known: {', '.join(known) or 'none'}"
+    return f"{where}: no {kind} {wanted!r}{hint} Known: {', '.join(known[:LISTED]) or 'none'}{more}"

@@ -115,8 +115,8 @@ def fit_quadrant(
 
 
 def _with_note(threshold: Threshold, why_no_offset: str) -> Threshold:
-    """Add why both halves share one cut."""
-    if not why_no_offset:
+    """Add why both halves share one cut, if there is one."""
+    if not why_no_offset or threshold.refused:
         return threshold
     note = "; ".join(filter(None, [f"one cut for both halves: {why_no_offset}", threshold.note]))
     return replace(threshold, note=note)

@@ -72,6 +72,7 @@ def fit_offsets(
     *,
     smoothing: float = 1.5,
     tallies: tuple[Tally, Tally] | None = None,
+    names: tuple[str, str] = ("the first channel", "the second channel"),
 ) -> Offsets | str:
     """Place the three cuts where each is a valley given the others.
 
@@ -91,6 +92,8 @@ def fit_offsets(
         Factor on the rule-of-thumb bandwidth.
     tallies
         Of both channels, where they were counted already.
+    names
+        What the channels are called where there are no cuts.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def fit_offsets(
     """
     if len(first) < 2 * MIN_EVENTS:
         return f"{len(first)} events, needs {2 * MIN_EVENTS}"
-    plane = _Plane.of((first, second), tallies or (tally(first), tally(second)), scales, smoothing)
+    plane = _Plane.of((first, second), tallies or (tally(first), tally(second)), scales, smoothing, names)
     split = plane.first.valley.position if plane.first else plane.widest_split()
     cuts = _Cuts(split, split, -np.inf)
     for _ in range(ROUNDS):
@@ -164,17 +167,24 @@ class _Plane:
     """(512, 512), the first channel along the first axis."""
     edges: tuple[NDArray[np.float64], NDArray[np.float64]]
     smoothing: float
+    names: tuple[str, str]
+    """What messages call the channels."""
 
     @classmethod
     def of(
-        cls, columns: Pair, tallies: tuple[Tally, Tally], scales: tuple[Transform, Transform], smoothing: float
+        cls,
+        columns: Pair,
+        tallies: tuple[Tally, Tally],
+        scales: tuple[Transform, Transform],
+        smoothing: float,
+        names: tuple[str, str],
     ) -> "_Plane":
         """Count linear events; the outermost squares take the far outliers."""
         ends = [scale([one.quantile(end) for end in _ENDS]) for one, scale in zip(tallies, scales, strict=True)]
         first, second = (np.linspace(low, high, GRID - 1) for low, high in ends)
         rows, cells = places(columns[0], scales[0].inverse(first)), places(columns[1], scales[1].inverse(second))
         counts = np.bincount(rows * GRID + cells, minlength=GRID * GRID).reshape(GRID, GRID)
-        return cls(counts, (first, second), smoothing)
+        return cls(counts, (first, second), smoothing, names)
 
     @cached_property
     def first(self) -> _Found | None:
@@ -200,11 +210,12 @@ class _Plane:
         whole = self.counts.sum(axis=0)
         across = self.valley(self.positives(cuts), 1, top_valley) or self.valley(whole, 1, top_valley)
         if across is None:
-            return "no valley in the second channel, neither among events positive for the first nor among all"
+            first, second = self.names
+            return f"no valley in {second}, neither among events positive for {first} nor among all"
         above, below = (self.valley(half, 0, deepest_valley) for half in self.halves(across.valley.position))
         common = self.first or above or below
         if common is None:
-            return "no valley in the first channel, in neither half of the second"
+            return f"no valley in {self.names[0]}, in neither half of {self.names[1]}"
         return _Trial(across, above or common, below or common, (above is None, below is None))
 
     @cached_property

@@ -395,7 +395,8 @@ class _Fitter:
         if not known.all():
             first, second = first[known], second[known]
         tallies = (self.tally(markers[0], on), self.tally(markers[1], on)) if known.all() else None
-        found = fit_offsets(first, second, (scales[0], scales[1]), tallies=tallies)
+        names = (markers[0], markers[1])
+        found = fit_offsets(first, second, (scales[0], scales[1]), tallies=tallies, names=names)
         if isinstance(found, str):
             return found
         return (

@@ -256,19 +256,26 @@ def _between(cuts: NDArray[np.float64], variances: NDArray[np.float64]) -> float
 
 def _pooled_density(batch: str, lessons: Sequence[Lesson], own: int) -> Prior:
     """Return the valley of all events of a batch, if leaving out any one sample leaves it a valley."""
-    few = f"{own} of {len(lessons)} samples of {batch} have a cut of their own, needs {FEWEST}"
+    if len(lessons) < FEWEST:
+        return Prior(batch, refusal=f"{batch} has {_samples(len(lessons))}, needs {FEWEST}")
+    few = f"{len(lessons)} samples of {batch}: {own} with a cut of their own"
     full = [lesson for lesson in lessons if lesson.counts.any()]
     if len(full) < FEWEST:
-        return Prior(batch, refusal=f"{few}; {len(full)} have events to pool, needs {FEWEST}")
+        return Prior(batch, refusal=f"{few}, {len(full)} with events to pool, needs {FEWEST}")
     total = np.sum([lesson.counts for lesson in full], axis=0)
     whole = _valley(total)
     parts = [_valley(total - lesson.counts) for lesson in full]
     left = np.array([place for place in parts if place is not None])
     if whole is None or len(left) < len(full):
-        return Prior(batch, refusal=f"{few}; their {int(total.sum())} events together have no valley that all share")
+        together = f"their {int(total.sum())} events together have no valley that all share"
+        return Prior(batch, refusal=f"{few}, needs {FEWEST}, and {together}")
     error = math.sqrt((len(left) - 1) / len(left) * float(np.sum((left - left.mean()) ** 2)))
     source = f"valley of {int(total.sum())} events of {len(full)} samples of {batch}"
     return Prior(batch, whole, error * math.sqrt(len(left)), error, len(left), source, tuple(total.tolist()))
+
+
+def _samples(number: int) -> str:
+    return "1 sample" if number == 1 else f"{number} samples"
 
 
 def _peaks(counts: NDArray[np.int64]) -> tuple[float, ...]:

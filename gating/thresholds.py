@@ -414,23 +414,7 @@ def fit_threshold(chain: tuple[Step, ...], evidence: Evidence) -> Threshold:
     A threshold that is not the first step's is at most weak: what was asked for was not there. Where a chain may
     look at references and a person placed this sample's own cut, that cut holds.
     """
-    if evidence.taught.own is not None and any(step.teacher == "reference" for step in chain):
-        return _by_person(evidence, evidence.taught.own)
-    reasons: list[str] = []
-    asked = False
-    for step in chain:
-        asked = asked or bool(step.teacher)
-        try:
-            threshold = step.fit(evidence)
-        except ThresholdError as error:
-            reasons.append(f"{step.text}: {error}")
-            continue
-        if reasons:
-            note = "; ".join(filter(None, [*reasons, threshold.note]))
-            return replace(threshold, status="weak", note=f"{note}; placed by {step.text}", asked=asked)
-        return replace(threshold, asked=asked)
-    refused = Threshold(float("nan"), "none", "refused", evidence.n, note="; ".join(reasons), asked=asked)
-    return replace(refused, scale=evidence.scale, marker=evidence.marker, on=evidence.on)
+    return fit_first(chain, [evidence])
 
 
 def fit_first(chain: tuple[Step, ...], evidences: Sequence[Evidence]) -> Threshold:
@@ -443,24 +427,57 @@ def fit_first(chain: tuple[Step, ...], evidences: Sequence[Evidence]) -> Thresho
     ValueError
         If there is no population.
     """
-    refused: list[Threshold] = []
-    for evidence in evidences:
-        threshold = fit_threshold(chain, evidence)
-        if not threshold.refused:
-            return _on_another(threshold, refused) if refused else threshold
-        refused.append(threshold)
-    if not refused:
+    if not evidences:
         raise ValueError("no population to fit a threshold on")
-    note = "; ".join(dict.fromkeys(f"on {t.on}: {t.note}" if len(refused) > 1 else t.note for t in refused))
-    return replace(refused[0], note=note, asked=any(threshold.asked for threshold in refused))
+    failures: list[_Failure] = []
+    for evidence in evidences:
+        if evidence.taught.own is not None and any(step.teacher == "reference" for step in chain):
+            return _after(failures, _by_person(evidence, evidence.taught.own), evidence, None)
+        for step in chain:
+            try:
+                return _after(failures, step.fit(evidence), evidence, step)
+            except ThresholdError as error:
+                failures.append(_Failure(step, evidence.on, str(error)))
+    first = evidences[0]
+    asked = any(failure.step.teacher for failure in failures)
+    note = _reasons(failures, [evidence.on for evidence in evidences])
+    refused = Threshold(float("nan"), "none", "refused", first.n, note=note, asked=asked)
+    return replace(refused, scale=first.scale, marker=first.marker, on=first.on)
 
 
-def _on_another(threshold: Threshold, refused: list[Threshold]) -> Threshold:
-    """Say why a threshold was placed on another population than the first."""
-    reasons = [f"on {earlier.on}: {earlier.note}" for earlier in refused]
-    note = "; ".join(filter(None, [*reasons, threshold.note]))
-    asked = threshold.asked or any(earlier.asked for earlier in refused)
-    return replace(threshold, status="weak", note=f"{note}; placed on {threshold.on}", asked=asked)
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A step that could not decide on a population, and why."""
+
+    step: Step
+    on: str
+    reason: str
+
+
+def _after(failures: Sequence[_Failure], placed: Threshold, evidence: Evidence, step: Step | None) -> Threshold:
+    """Return what a step placed, with what failed before it; None for a person's cut."""
+    asked = any(failure.step.teacher for failure in failures) or bool(step and step.teacher)
+    if not failures:
+        return replace(placed, asked=asked)
+    where = f" on {evidence.on}" if any(failure.on != evidence.on for failure in failures) else ""
+    how = f"placed by {step.text}{where}" if step else f"placed{where}"
+    note = "; ".join(filter(None, [_reasons(failures, [] if where else [evidence.on]), placed.note, how]))
+    return replace(placed, status="weak", note=note, asked=asked)
+
+
+def _reasons(failures: Sequence[_Failure], tried: list[str]) -> str:
+    """Say why each step failed, and on which populations, unless it is for the same reason on all that were tried."""
+    places: dict[str, dict[str, list[str]]] = {}
+    for failure in failures:
+        places.setdefault(failure.step.text, {}).setdefault(failure.reason, []).append(failure.on)
+    everywhere = list(dict.fromkeys(failure.on for failure in failures))
+    start = "" if everywhere == tried or not failures else f"on {', '.join(everywhere)}: "
+    said = [
+        f"{step}: "
+        + ", ".join(reason if on == everywhere else f"{reason} (on {', '.join(on)})" for reason, on in why.items())
+        for step, why in places.items()
+    ]
+    return start + "; ".join(said)
 
 
 def _parse_step(text: str) -> Step:

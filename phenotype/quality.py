@@ -305,31 +305,34 @@ def _steps(sample_id: str, rates: NDArray[np.int64]) -> Iterator[Finding]:
         )
 
 
-def check_counts(sample_id: str, subsets: list[dict[str, Any]], limits: CountLimits) -> Iterator[Finding]:
-    """Say when a fraction is withheld or rests on few events."""
+def check_counts(
+    sample_id: str, subsets: list[dict[str, Any]], limits: CountLimits, parent: str = "CAR+ T"
+) -> Iterator[Finding]:
+    """Say when a fraction of a parent population is withheld or rests on few events."""
     parents = {row["parent_count"] for row in subsets if row["parent_count"] is not None}
     for count in sorted(parents):
         if count < limits.not_detected_below:
-            message = (
-                f"{count} CAR+ events: below the limit of detection ({limits.not_detected_below}); no fraction given"
-            )
+            lowest = limits.not_detected_below
+            message = f"{count} events in {parent}: below the limit of detection ({lowest}); no fraction given"
             yield Finding(sample_id, "not_detected", count, limits.not_detected_below, "error", message)
         elif count < limits.not_quantified_below:
-            message = f"{count} CAR+ events: detected, too few to quantify ({limits.not_quantified_below}); no fraction"
+            lowest = limits.not_quantified_below
+            message = f"{count} events in {parent}: detected, too few to quantify ({lowest}); no fraction"
             yield Finding(sample_id, "not_quantified", count, limits.not_quantified_below, "error", message)
         elif count < limits.min_parent_events:
-            message = f"{count} CAR+ events; below {limits.min_parent_events} a fraction is imprecise: see its interval"
+            lowest = limits.min_parent_events
+            message = f"{count} events in {parent}; below {lowest} a fraction is imprecise: see its interval"
             yield Finding(sample_id, "few_events", count, limits.min_parent_events, "warning", message)
 
 
-def check_partition(sample_id: str, subsets: list[dict[str, Any]]) -> Iterator[Finding]:
+def check_partition(sample_id: str, subsets: list[dict[str, Any]], parent: str = "CAR+ T") -> Iterator[Finding]:
     """Say when the four subsets are not the whole of their parent: gates that overlap, or leave events out."""
     counts = [row["count"] for row in subsets]
     if not subsets or None in counts or sum(counts) == subsets[0]["parent_count"]:
         return
-    held, parent = sum(counts), subsets[0]["parent_count"]
-    message = f"the four subsets hold {held} of {parent} CAR+ events: their gates overlap, or leave events out"
-    yield Finding(sample_id, "subsets_partition", held, parent, "warning", message)
+    held, total = sum(counts), subsets[0]["parent_count"]
+    message = f"the four subsets hold {held} of {total} events in {parent}: their gates overlap, or leave events out"
+    yield Finding(sample_id, "subsets_partition", held, total, "warning", message)
 
 
 def check_spillover(matrices: Mapping[str, tuple[str, Spillover]]) -> Iterator[Finding]:

@@ -213,13 +213,15 @@ def check_residual(sample_id: str, gated: GatedSample, population: str) -> Itera
         for marker, c in zip(columns.values(), channels, strict=True)
     ]
     pairs = residual_spillover(events if members is None else events[members], names, [c.range for c in channels])
+    elsewhere = gated.sample.compensation.startswith("none")
+    where = "the program that compensated or unmixed the file" if elsewhere else "that coefficient"
     for pair in sorted(pairs, key=lambda pair: -abs(pair.slope)):
         if pair.visible and abs(pair.slope) >= LARGEST_RESIDUAL:
             over = pair.slope < 0
             message = (
                 f"{pair.target} {'falls' if over else 'rises'} by {abs(pair.slope):.0%} of the signal of {pair.source} "
                 f"among {pair.n} positive events: {'over' if over else 'under'}-compensated? "
-                f"Look at {pair.target} against {pair.source}, and at that coefficient"
+                f"Look at {pair.target} against {pair.source}, and at {where}"
             )
             check = "over_compensated" if over else "under_compensated"
             yield Finding(sample_id, check, pair.slope, LARGEST_RESIDUAL, "warning", message)

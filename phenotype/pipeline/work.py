@@ -266,6 +266,7 @@ def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
 
 def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dict[str, Any]]) -> list[Finding]:
     name, recipe = task.key.sample_id, task.recipe
+    parent = recipe.template.row(next(iter(recipe.subsets.values()))).parent
     return [
         *file_findings(name, gated.sample),
         *check_acquisition(name, raw),
@@ -276,6 +277,6 @@ def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dic
         *check_residual(name, gated, LIVE),
         *check_viability(name, gated, LIVE, recipe.min_viability),
         *check_gates(name, gated),
-        *check_counts(name, subsets, recipe.limits),
-        *check_partition(name, subsets),
+        *check_counts(name, subsets, recipe.limits, parent),
+        *check_partition(name, subsets, parent),
     ]

@@ -116,9 +116,11 @@ def test_a_channel_without_any_valley_places_nothing():
     bimodal, smear = np.repeat([0.0, 8.0], 4000) + rng.normal(size=8000), rng.normal(size=8000)
 
     assert fitted(np.column_stack([bimodal, smear])) == (
-        "no valley in the second channel, neither among events positive for the first nor among all"
+        "no valley in the second channel, neither among events positive for the first channel nor among all"
     )
-    assert fitted(np.column_stack([smear, bimodal])) == "no valley in the first channel, in neither half of the second"
+    assert fitted(np.column_stack([smear, bimodal])) == (
+        "no valley in the first channel, in neither half of the second channel"
+    )
 
 
 def test_too_few_events_are_refused():

@@ -1,5 +1,7 @@
 """From sample and template to populations: membership, refusal, controls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,21 @@ def test_quadrants_of_two_parents_share_thresholds_fitted_on_both():
 
     assert gated.populations["n+"].gate.coordinates() == gated.populations["n-"].gate.coordinates()
     assert gated.populations["n+"].thresholds[0].n == 6000
+
+
+def test_an_offset_quadrant_that_cannot_be_placed_says_why_by_marker():
+    """One marker has no valley: the other's cut is one for both halves, and says why; a refused one is none."""
+    sample = stained()
+    smear = np.random.default_rng(2).normal(2_000, 300, len(sample))
+    events = np.column_stack([sample.events[:, :2], smear, sample.events[:, 3]])
+    template = parse_template(HEADER + "naive,root,CD62L|CD45RA,quadrant,quadrant=++; offset=yes; x=valley; y=valley\n")
+
+    gated = gate_sample(replace(sample, events=events), template)
+    cd62l, cd45ra = gated.populations["naive"].thresholds
+
+    why = "no valley in CD45RA, neither among events positive for CD62L nor among all"
+    assert cd62l.note == f"one cut for both halves: {why}"
+    assert (cd45ra.status, cd45ra.note) == ("refused", "valley: no valley of depth 0.8 or less in CD45RA")
 
 
 def test_not_takes_the_rest_of_the_parent():

@@ -112,12 +112,19 @@ def test_a_sample_unlike_its_batch_is_moved_by_no_more_than_it_is_unsure():
 
 
 def test_two_cuts_do_not_teach():
-    """Two that differ do not say which is odd; without events to pool the batch says so."""
+    """Two that differ do not say which is odd; the batch says how many samples it has, and how many it needs."""
     found = pool_lessons("batch B1", lessons([1.0, 1.1]))
 
-    assert found.refusal == (
-        "2 of 2 samples of batch B1 have a cut of their own, needs 3; 0 have events to pool, needs 3"
-    )
+    assert found.refusal == "batch B1 has 2 samples, needs 3"
+
+
+def test_a_batch_of_samples_without_events_does_not_teach():
+    """Four samples, two with a cut and none with events left: neither their cuts nor their events are enough."""
+    empty = Lesson("", NO_EVENTS)
+
+    found = pool_lessons("batch B1", [*lessons([1.0, 1.1]), empty, empty])
+
+    assert found.refusal == "4 samples of batch B1: 2 with a cut of their own, 0 with events to pool, needs 3"
 
 
 def test_samples_too_small_for_a_cut_have_one_together():

@@ -80,3 +80,11 @@ def test_a_missing_marker_is_named_with_what_is_there():
     """The message is all the analyst has to find the spelling."""
     with pytest.raises(ChannelError, match=r"no channel or marker 'CD62L'.*Known: PE-A, CD3 \(APC-A\)"):
         tube(("PE-A", ""), ("APC-A", "CD3")).index("CD62L")
+
+
+def test_a_long_panel_is_not_listed_whole():
+    """The 73 detectors of a spectral cytometer would bury what is missing: 40 names, and how many more there are."""
+    raw = tube(*((f"V{i}-A", "") for i in range(1, 74)))
+
+    with pytest.raises(ChannelError, match=r"no channel or marker 'CD62L'.*, V40-A, and 33 more$"):
+        raw.index("CD62L")

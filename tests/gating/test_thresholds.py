@@ -223,18 +223,20 @@ def test_a_second_population_stands_in_for_the_first(one_peak, two_peaks):
     found = fit_first(parse_chain("valley"), [replace(few, on="CD8+ T"), replace(many, on="T cells")])
 
     assert (found.on, found.status) == ("T cells", "weak")
-    assert found.note == "on CD8+ T: valley: 300 events, needs 1000; placed on T cells"
+    assert found.note == "on CD8+ T: valley: 300 events, needs 1000; placed by valley on T cells"
 
 
 def test_no_population_will_do(one_peak):
-    """A threshold that none can place is refused with the reason of each."""
-    smears = [replace(evidence(one_peak), on=name) for name in ("CD8+ T", "T cells")]
+    """A threshold that none can place is refused with the reasons; one that holds for all is said once."""
+    few, many = evidence(one_peak[:300]), evidence(one_peak)
 
-    found = fit_first(parse_chain("valley"), smears)
+    found = fit_first(parse_chain("valley > control(fmo)"), [replace(few, on="CD8+ T"), replace(many, on="T cells")])
 
     assert found.refused
-    assert "on CD8+ T: valley: no valley" in found.note
-    assert "on T cells: valley: no valley" in found.note
+    assert found.note == (
+        "valley: 300 events, needs 1000 (on CD8+ T), no valley of depth 0.8 or less in CD62L (on T cells); "
+        "control(fmo): no fmo control for CD62L"
+    )
 
 
 def test_a_moved_cut_lies_that_far_on_its_scale(two_peaks):

@@ -182,6 +182,17 @@ def test_event_counts_meet_the_limits_of_detection_and_quantification(count, che
     assert (finding.check, finding.severity) == (check, severity)
 
 
+def test_few_events_are_said_to_be_of_the_population_that_was_divided():
+    """A study without a CAR divides T cells: to call them CAR+ would be a statement about another population."""
+    rows = [{"parent_count": 367, "count": 90, "subset": "naive"}]
+
+    (few,) = check_counts("pt01", rows, CountLimits(), "T cells")
+    (divided,) = check_partition("pt01", rows, "T cells")
+
+    assert few.message == "367 events in T cells; below 500 a fraction is imprecise: see its interval"
+    assert divided.message.startswith("the four subsets hold 90 of 367 events in T cells")
+
+
 def test_enough_events_are_not_mentioned():
     """500 is enough."""
     assert checks(check_counts("pt01", [{"parent_count": 500, "subset": "naive"}], CountLimits())) == []

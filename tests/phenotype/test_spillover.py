@@ -108,7 +108,7 @@ def test_an_unknown_voltage_is_no_fault(voltage):
     assert voltage_fault(measured(P2V="500", P3V=voltage), stains) == ""
 
 
-def gated(left: float) -> GatedSample:
+def gated(left: float, compensation: str = "$SPILLOVER") -> GatedSample:
     """Return cells, half of them FITC+, after compensation that is wrong by ``left``; far more events are debris."""
     rng = np.random.default_rng(5)
     n = 100_000
@@ -117,7 +117,7 @@ def gated(left: float) -> GatedSample:
     size = np.where(rng.random(n) < 0.96, 5_000.0, 60_000.0)
     pe = np.where(size < 20_000, rng.normal(100, 50, n) + 0.3 * fitc, pe)
     channels = (Channel("FSC-A"), Channel("FITC-A", "CD3"), Channel("PE-A"))
-    sample = Sample("p1.fcs", channels, np.column_stack([size, fitc, pe]), compensation="$SPILLOVER")
+    sample = Sample("p1.fcs", channels, np.column_stack([size, fitc, pe]), compensation=compensation)
     template = parse_template(
         "population,parent,channels,method,arguments\nLive,root,FSC-A,range,minimum=20000\n"
         "T,Live,CD3,range,minimum=1000\nP,Live,PE-A,range,minimum=1000\n"
@@ -136,6 +136,13 @@ def test_wrong_compensation_is_a_finding(left, check, word):
     assert finding.value == pytest.approx(left, abs=0.005)
     assert finding.message.startswith(f"PE-A {word} of the signal of CD3 (FITC-A) among ")
     assert finding.message.endswith("Look at PE-A against CD3 (FITC-A), and at that coefficient")
+
+
+def test_unmixed_events_have_no_coefficient_to_look_at():
+    """Said to be compensated already, they are put right where that was done, not in a matrix that there is not."""
+    (finding,) = check_residual("p1", gated(0.08, "none (declared)"), "Live")
+
+    assert finding.message.endswith("and at the program that compensated or unmixed the file")
 
 
 def test_right_compensation_and_small_errors_are_no_finding():

@@ -240,7 +240,7 @@ def _quality(cohort: Rows) -> Rows:
     found = [
         ("saturation", 0.08, 0.05, "warning", "8.0% of events are at the top of CD45RA (BV421-A); the limit is 5%"),
         ("time_order", 3, 0, "info", "time runs backwards at 3 events: not in order"),
-        ("not_quantified", 15, 22, "error", "15 CAR+ events: detected, too few to quantify (22); no fraction"),
+        ("not_quantified", 15, 22, "error", "15 events in CAR+ T: detected, too few to quantify (22); no fraction"),
     ]
     names = [f"{patient['patient_id']}_product" for patient in cohort]
     return [dict(zip(columns, (name, *rest), strict=True)) for name, rest in zip(names, found, strict=False)]
