@@ -266,7 +266,8 @@ def control(
 
     With fewer than 1 / (1 - quantile) control events, the quantile is the largest event. Its spread is that of
     the order statistics around it, which needs no assumption on the shape. ``shift=yes`` moves the cut by the
-    distance from the control's peak to the sample's nearest peak: for a negative that the other stains lift.
+    distance from the control's peak to the sample's nearest peak: for a negative that the other stains lift. A peak
+    that lies beyond the quantile is positive by this very control: without a nearer one there is nothing to follow.
     """
     if role not in evidence.controls:
         raise ThresholdError(f"no {role} control for {evidence.marker}")
@@ -281,7 +282,9 @@ def control(
     if not shift:
         return found
     _enough(evidence, min_events)
-    distance = _negative_shift(shown, evidence.density())
+    distance, reach = _negative_shift(shown, evidence.density()), _reach(shown, quantile)
+    if not reach[0] <= distance <= reach[1]:
+        raise ThresholdError(f"no peak of the sample is near the negative one of {tube.source}")
     note = f"moved by {distance / decade(evidence.scale):+.2f} decades, to the sample's negative peak"
     return replace(found, value=found.moved(distance), note=note)
 
@@ -528,6 +531,13 @@ def _quantile_spread(ordered: NDArray[np.float64], quantile: float) -> float:
     deviation = np.sqrt(quantile * (1 - quantile) / n)
     low, high = np.quantile(ordered, np.clip([quantile - deviation, quantile + deviation], 0, 1))
     return float(high - low) / 2
+
+
+def _reach(tube: NDArray[np.float64], quantile: float) -> tuple[float, float]:
+    """Return how far from its main peak a control's quantile lies, and the one of the other side, display scale."""
+    main = peaks(estimate_density(tube))[0]
+    low, high = np.quantile(tube, [1 - quantile, quantile])
+    return float(low) - main, float(high) - main
 
 
 def _negative_shift(tube: NDArray[np.float64], sample: Density) -> float:

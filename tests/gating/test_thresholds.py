@@ -208,6 +208,18 @@ def test_a_control_can_follow_the_sample_whose_negatives_are_brighter(two_peaks)
     assert found.note.startswith("moved by +0.")
 
 
+def test_a_control_does_not_follow_a_positive_peak():
+    """Nearly all cells are positive: the only peak is theirs, and the cut moved to it would call them negative."""
+    rng = np.random.default_rng(16)
+    tube, sample = signal(rng, 4000, 2.3), np.concatenate([signal(rng, 60, 2.3), signal(rng, 5000, 4.0)])
+    chain = parse_chain("control(fmo, quantile=0.99, shift=yes)")
+
+    found = fit_threshold(chain, evidence(sample, fmo=tube))
+
+    assert found.refused
+    assert found.note.endswith("no peak of the sample is near the negative one of fmo.fcs")
+
+
 def test_a_chain_may_end_in_a_refusal(one_peak):
     """What the template says aloud is what happens, and the words are its own."""
     found = fit_threshold(parse_chain("valley > refuse"), evidence(one_peak))
