@@ -18,6 +18,7 @@ __all__ = [
     "resample_valley",
     "top_valley",
     "valleys",
+    "widest_split",
 ]
 
 BINS = 1024
@@ -123,6 +124,31 @@ def peaks(density: Density, *, min_height: float = 0.05) -> list[float]:
     tops = [(first + last) // 2 for first, last in _floors(-np.r_[0.0, heights, 0.0])]
     found = sorted(((float(heights[i - 1]), -float(density.grid[i - 1])) for i in tops), reverse=True)
     return [-place for height, place in found if height >= min_height * heights.max()]
+
+
+def widest_split(counts: NDArray[np.int64], places: NDArray[np.float64]) -> int:
+    """Return the last bin below the cut for which the variance between its sides is largest, as Otsu does [1]_.
+
+    Parameters
+    ----------
+    counts, places
+        (k,), events in each bin and where it lies; at least two bins have events.
+
+    References
+    ----------
+    .. [1] Otsu N. IEEE Trans Syst Man Cybern 1979;9:62-66.
+
+    Examples
+    --------
+    >>> widest_split(np.array([0, 5, 3, 0, 0, 4, 0]), np.arange(7.0))
+    2
+    """
+    below, moment = np.cumsum(counts), np.cumsum(counts * places)
+    # Beyond the events one side is empty: there the quotient is 0/0, or by rounding infinite.
+    inner = np.flatnonzero((below > 0) & (below < below[-1]))
+    left = below[inner]
+    between = (moment[-1] * left / below[-1] - moment[inner]) ** 2 / (left * (below[-1] - left))
+    return int(inner[np.argmax(between)])
 
 
 def resample_valley(

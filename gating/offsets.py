@@ -12,7 +12,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gating.density import Density, Valley, deepest_valley, estimate_density, floor_spread, resample_valley, top_valley
+from gating.density import (
+    Density,
+    Valley,
+    deepest_valley,
+    estimate_density,
+    floor_spread,
+    resample_valley,
+    top_valley,
+    widest_split,
+)
 from gating.tally import Tally, places, tally
 from gating.transforms import Transform
 
@@ -236,11 +245,5 @@ class _Plane:
         return self.counts[:, upper].sum(axis=1), self.counts[:, ~upper].sum(axis=1)
 
     def widest_split(self) -> float:
-        """Split the first axis where the variance between the sides is largest, as Otsu does."""
-        counts, centres = self.counts.sum(axis=1), self.centres(0)
-        left = np.cumsum(counts)[:-1]
-        moment = np.cumsum(counts * centres)
-        total, mean = counts.sum(), moment[-1] / counts.sum()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            between = (mean * left - moment[:-1]) ** 2 / (left * (total - left))
-        return float(self.edges[0][int(np.nanargmax(between))])
+        """Split the first axis where the variance between the sides is largest."""
+        return float(self.edges[0][widest_split(self.counts.sum(axis=1), self.centres(0))])

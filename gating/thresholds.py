@@ -23,6 +23,7 @@ from gating.density import (
     peaks,
     resample_valley,
     valleys,
+    widest_split,
 )
 from gating.errors import ThresholdError, missing
 from gating.offsets import Line
@@ -333,20 +334,10 @@ def reference(
 
 
 def otsu(evidence: Evidence, *, min_events: int = 200) -> Threshold:
-    """Cut where the variance between the two sides is largest; always weak, as it always finds one.
-
-    References
-    ----------
-    .. [1] Otsu N. IEEE Trans Syst Man Cybern 1979;9:62-66.
-    """
+    """Cut where the variance between the two sides is largest; always weak, as it always finds one."""
     _enough(evidence, min_events)
     density = evidence.density()
-    weight = np.cumsum(density.counts)[:-1]
-    total = weight[-1] + density.counts[-1]
-    moment = np.cumsum(density.counts * density.grid)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (moment[-1] * weight / total - moment[:-1]) ** 2 / (weight * (total - weight))
-    best = int(np.nanargmax(between))
+    best = widest_split(density.counts, density.grid)
     cut = float((density.grid[best] + density.grid[best + 1]) / 2)
     return _threshold(evidence, cut, "otsu", "weak", "Otsu's split always finds a cut: look at it")
 

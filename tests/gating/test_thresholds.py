@@ -123,6 +123,17 @@ def test_otsu_always_cuts_and_is_never_sure(one_peak):
     assert np.isfinite(found.value)
 
 
+def test_otsu_cuts_among_the_events():
+    """The density reaches beyond the events, and there the variance is 0/0: a cut there calls all cells negative."""
+    cuts = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        values = np.concatenate([signal(rng, 2000, 2.3), signal(rng, 1000 + 100 * seed, 4.0)])
+        cuts.append(np.mean(values >= fit_threshold(parse_chain("otsu"), evidence(values)).value))
+
+    np.testing.assert_allclose(cuts, [(10 + i) / (30 + i) for i in range(20)], atol=0.01)
+
+
 def test_otsu_equals_the_best_split_by_hand(two_peaks):
     """Of all cuts, the one with the largest variance between the sides, found here by trying each."""
     shown = np.sort(SCALE(two_peaks))
