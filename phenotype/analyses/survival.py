@@ -13,7 +13,9 @@ from phenotype.analyses.rows import Row, attempt
 from phenotype.statistics.contrasts import GROUPS
 from phenotype.statistics.cox import CoxFit, FirthCox, cox, firth_cox, likelihood_ratio_test, proportional_hazards
 from phenotype.statistics.logrank import log_rank, log_rank_trend
+from phenotype.statistics.partial_likelihood import MonotoneLikelihoodError
 from phenotype.statistics.ranks import UntestableError
+from phenotype.statistics.subdistribution import FineGray
 from phenotype.statistics.survival import (
     follow_up,
     kaplan_meier,
@@ -24,7 +26,18 @@ from phenotype.statistics.survival import (
 )
 from phenotype.study import Analyses
 
-__all__ = ["ENDPOINTS", "Observed", "few_events", "group_members", "model_rows", "observed", "survival_rows"]
+__all__ = [
+    "ENDPOINTS",
+    "Observed",
+    "few_events",
+    "group_members",
+    "group_names",
+    "model_rows",
+    "observed",
+    "present",
+    "ratio_rows",
+    "survival_rows",
+]
 
 ENDPOINTS: Mapping[str, tuple[str, str]] = {"PFS": ("pfs_months", "pfs_event"), "OS": ("os_months", "os_event")}
 """Columns of time, in months from infusion, and of the event, 0 or 1."""
@@ -141,7 +154,7 @@ def _comparisons(endpoint: str, seen: Observed, groups: Mapping[tuple[str, str],
     """Compare curves between patients with and without ASCT, the three groups, and in their order."""
     rows: list[Row] = []
     for term, levels in (("asct", ("none", "asct")), ("asct_group", GROUPS)):
-        names = _names(groups, term, levels)
+        names = group_names(groups, term, levels)
         shared = {"analysis": "log_rank", "endpoint": endpoint, "term": term}
         rows += attempt(shared, partial(_log_rank, seen, names, levels))
     return rows + attempt(
@@ -149,7 +162,7 @@ def _comparisons(endpoint: str, seen: Observed, groups: Mapping[tuple[str, str],
     )
 
 
-def _names(groups: Mapping[tuple[str, str], Flags], term: str, levels: Sequence[str]) -> NDArray[np.object_]:
+def group_names(groups: Mapping[tuple[str, str], Flags], term: str, levels: Sequence[str]) -> NDArray[np.object_]:
     """Return the name of each patient's group; empty for those in none."""
     names = np.full(len(next(iter(groups.values()))), "", dtype=object)
     for level in levels:
@@ -160,7 +173,7 @@ def _names(groups: Mapping[tuple[str, str], Flags], term: str, levels: Sequence[
 def _log_rank(seen: Observed, names: NDArray[np.object_], levels: Sequence[str]) -> Iterator[Row]:
     who = names != ""
     time, event = seen.of(who)
-    found = log_rank(time, event, names[who & seen.known].tolist(), groups=_present(levels, names[who & seen.known]))
+    found = log_rank(time, event, names[who & seen.known].tolist(), groups=present(levels, names[who & seen.known]))
     sizes = ", ".join(
         f"{g}: {n} patients, {e} events" for g, n, e in zip(found.groups, found.n, found.events, strict=True)
     )
@@ -170,18 +183,25 @@ def _log_rank(seen: Observed, names: NDArray[np.object_], levels: Sequence[str])
     }  # fmt: skip
 
 
-def _present(levels: Sequence[str], names: NDArray[np.object_]) -> tuple[str, ...]:
-    present = tuple(level for level in levels if (names == level).any())
-    if len(present) < 2:
-        raise UntestableError(f"patients of one group only: {', '.join(present) or 'none'}")
-    return present
+def present(levels: Sequence[str], names: NDArray[np.object_]) -> tuple[str, ...]:
+    """Return the groups that have patients, in their order.
+
+    Raises
+    ------
+    UntestableError
+        If fewer than two have.
+    """
+    found = tuple(level for level in levels if (names == level).any())
+    if len(found) < 2:
+        raise UntestableError(f"patients of one group only: {', '.join(found) or 'none'}")
+    return found
 
 
 def _trend(seen: Observed, names: NDArray[np.object_]) -> Iterator[Row]:
     who = names != ""
     time, event = seen.of(who)
-    present = names[who & seen.known]
-    found = log_rank_trend(time, event, present.tolist(), _present(GROUPS, present))
+    chosen = names[who & seen.known]
+    found = log_rank_trend(time, event, chosen.tolist(), present(GROUPS, chosen))
     yield {
         "n": found.n, "events": found.events, "statistic": found.statistic, "p_value": found.p_value,
         "method": found.method, "note": f"in the order {', '.join(found.groups)}",
@@ -235,7 +255,7 @@ def _model(cohort: pd.DataFrame, endpoint: str, seen: Observed, covariates: Sequ
         note = few_events(int(event.sum()), len(design.names))
         try:
             fit = cox(time, event, design.matrix, design.names, terms=design.terms)
-        except UntestableError as error:
+        except MonotoneLikelihoodError as error:
             fit = firth_cox(time, event, design.matrix, design.names)
             note = "; ".join(filter(None, [f"{error}: Firth's penalty", note]))
         yield from ratio_rows(design, fit, note)
@@ -252,14 +272,15 @@ def few_events(events: int, columns: int) -> str:
     return f"{events} events for {columns} columns: few" if events < EVENTS_PER_TERM * columns else ""
 
 
-def ratio_rows(design: Design, fit: CoxFit | FirthCox, note: str) -> Iterator[Row]:
+def ratio_rows(design: Design, fit: CoxFit | FirthCox | FineGray, note: str) -> Iterator[Row]:
     """Return a row for each column of a model of hazards."""
-    z = fit.z if isinstance(fit, CoxFit) else np.full(len(fit.names), np.nan)
+    z = np.full(len(fit.names), np.nan) if isinstance(fit, FirthCox) else fit.z
+    ratio = "subdistribution hazard ratio" if isinstance(fit, FineGray) else "hazard ratio"
     for i, (term, level) in enumerate(zip(design.terms, design.levels, strict=True)):
         yield {
             "term": term, "level": level, "n": fit.n, "events": fit.events, "estimate": fit.hazard_ratios[i],
             "ci_low": fit.low[i], "ci_high": fit.high[i], "statistic": z[i], "p_value": fit.p_values[i],
-            "method": f"{fit.method}; hazard ratio", "note": note,
+            "method": f"{fit.method}; {ratio}", "note": note,
         }  # fmt: skip
 
 
