@@ -73,10 +73,16 @@ _IN_ORDER = (
     ("infusion_date", "death_date"),
     ("infusion_date", "last_contact_date"),
     ("progression_date", "death_date"),
+    ("response_date", "progression_date"),
     ("response_date", "death_date"),
+    ("last_contact_date", "death_date"),
 )
 """Pairs of dates of which the second is never before the first; the same day is possible."""
-_DERIVED = ("days_from_asct", "months_from_asct", "asct_note", *SUBSETS)
+_DERIVED = (
+    "days_from_asct", "months_from_asct", "asct_note", *SUBSETS, "responder", "complete_response", "pfs_months",
+    "pfs_event", "os_months", "os_event", "cir_months", "cir_event", "anaemia_grade", "neutropenia_grade",
+    "thrombocytopenia_grade", "endpoint_note",
+)  # fmt: skip
 """Columns of cohort.csv that the run itself fills."""
 _TYPED_GROUPS = {"le1y": "within_1y", "gt1y": "over_1y"}
 """Other names of the groups that sheets use."""
@@ -285,6 +291,10 @@ def _row_faults(row: Row, values: Mapping[str, Cell], reference: str) -> Iterato
         first, second = values.get(earlier), values.get(later)
         if isinstance(first, date) and isinstance(second, date) and second < first:
             yield f"{later} is {row[later]!r}, before {earlier} {row[earlier]!r}; one of them is wrong"
+    progressed, seen = values.get("progression_date"), values.get("last_contact_date")
+    alive = values.get("death_date", "at fault") is None
+    if alive and isinstance(progressed, date) and isinstance(seen, date) and progressed > seen:
+        yield f"progression_date is {row['progression_date']!r}, after last_contact_date {row['last_contact_date']!r}"
     dated = [column for column in values if is_asct_date(column) and values[column] is not None]
     if values.get("prior_asct") == 0 and dated:
         found = " and ".join(f"{column} is {row[column]!r}" for column in dated)

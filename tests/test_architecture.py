@@ -14,6 +14,7 @@ GATING = [
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "references", "clinical", "kinetics",
+    "endpoints", "expansion",
     "statistics", "analyses", "fractions", "frequencies", "plausible", "quality", "drift", "review_list", "spillover",
     "provenance", "panels", "figures", "report", "pipeline", "single", "info", "survey", "export", "deidentify",
     "simulate", "progress", "cli", "__main__",

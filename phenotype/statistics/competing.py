@@ -26,6 +26,9 @@ __all__ = [
     "incidence_at",
 ]
 
+_ROUNDING = 1e-12
+"""An incidence closer than this to 0 or 1 is 0 or 1: it is a sum of shares of patients."""
+
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -268,7 +271,7 @@ def _step_variance(before: Values, events: Values | Counts, at_risk: Values | Co
 
 
 def _log_log_limits(incidence: Values, error: Values, z: float) -> tuple[Values, Values]:
-    inside = np.where((incidence > 0) & (incidence < 1), incidence, np.nan)
+    inside = np.where((incidence > _ROUNDING) & (incidence < 1 - _ROUNDING), incidence, np.nan)
     half = z * error / (inside * np.log(inside))
     low, high = (np.power(inside, np.exp(side * half)) for side in (-1, 1))
     return low, high

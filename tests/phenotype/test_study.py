@@ -145,7 +145,7 @@ def test_all_faults_at_once(tmp_path):
         "study.toml: [quality] min_viability is nan; it should be a finite number",
         "study.toml: [quality] max_saturated is 'low'; it should be a valid number",
         "study.toml: no section 'asctt'; did you mean 'asct'? "
-        "Known: study, compensation, reading, asct, markers, subsets, control_subsets, quality, comparisons, "
+        "Known: study, compensation, reading, asct, markers, subsets, control_subsets, quality, comparisons, analyses, "
         "reference, alternatives",
     )
 
