@@ -269,6 +269,7 @@ def control(
     the order statistics around it, which needs no assumption on the shape. ``shift=yes`` moves the cut by the
     distance from the control's peak to the sample's nearest peak: for a negative that the other stains lift. A peak
     that lies beyond the quantile is positive by this very control: without a nearer one there is nothing to follow.
+    Always weak: where negatives are wide it errs more than the quantile as it is.
     """
     if role not in evidence.controls:
         raise ThresholdError(f"no {role} control for {evidence.marker}")
@@ -287,7 +288,7 @@ def control(
     if not reach[0] <= distance <= reach[1]:
         raise ThresholdError(f"no peak of the sample is near the negative one of {tube.source}")
     note = f"moved by {distance / decade(evidence.scale):+.2f} decades, to the sample's negative peak"
-    return replace(found, value=found.moved(distance), note=note)
+    return replace(found, value=found.moved(distance), status="weak", note=note)
 
 
 def batch(evidence: Evidence, *, max_shift: float = MAX_SHIFT) -> Threshold:

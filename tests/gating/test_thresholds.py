@@ -217,6 +217,7 @@ def test_a_control_can_follow_the_sample_whose_negatives_are_brighter(two_peaks)
 
     assert np.log10(found.value / np.quantile(tube, 0.99)) == pytest.approx(0.2, abs=0.05)
     assert found.note.startswith("moved by +0.")
+    assert found.status == "weak"
 
 
 def test_a_control_does_not_follow_a_positive_peak():
