@@ -266,7 +266,7 @@ def _rows(task: GateTask, raw: Sample, gated: GatedSample) -> SampleResult:
 
 def _findings(task: GateTask, raw: Sample, gated: GatedSample, subsets: list[dict[str, Any]]) -> list[Finding]:
     name, recipe = task.key.sample_id, task.recipe
-    parent = recipe.template.row(next(iter(recipe.subsets.values()))).parent
+    parent = ", ".join(dict.fromkeys(recipe.template.row(name).parent for name in recipe.subsets.values()))
     return [
         *file_findings(name, gated.sample),
         *check_acquisition(name, raw),

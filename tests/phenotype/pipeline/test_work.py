@@ -1,10 +1,22 @@
 """One file: the columns that are read, and what they are compensated with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gating import Channel, Sample, parse_spillover, parse_template, read_fcs, read_fcs_metadata, write_fcs
-from phenotype.pipeline.work import ControlTask, Recipe, gate_control, needed_channels, prepare, read_needed
+from phenotype.frequencies import SampleKey
+from phenotype.pipeline.work import (
+    ControlTask,
+    GateTask,
+    Recipe,
+    gate_control,
+    gate_file,
+    needed_channels,
+    prepare,
+    read_needed,
+)
 
 TEMPLATE = """population,parent,channels,method,arguments
 Cells,root,FSC-A,range,minimum=1
@@ -111,3 +123,13 @@ def test_a_control_is_compensated_like_a_sample(write):
 
     # B1 = x + 0.2 y and B2 = 0.1 x + y, solved for x.
     np.testing.assert_allclose(found["Cells", "CD3"].values, (b1 - 0.2 * b2) / (1 - 0.1 * 0.2), rtol=1e-12)
+
+
+def test_few_events_are_named_by_the_parent_of_the_subsets(write):
+    """Without a CAR the subsets are of T cells, and a finding that says CAR+ would name cells that no one stained."""
+    divided = replace(recipe("none"), subsets={"naive": "CD4+ T"})
+
+    found = gate_file(GateTask(SampleKey("a", "p1", "a.fcs"), write(), None, divided, {}))
+
+    (few,) = [row["message"] for row in found.quality if row["check"] == "few_events"]
+    assert few == "50 events in T cells; below 500 a fraction is imprecise: see its interval"
