@@ -40,13 +40,13 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
     "the default": (BY + "offset=yes; ", SHRUNK),
     "without by": ("offset=yes; ", SHRUNK),
     "without offset": (BY, SHRUNK),
+    "without by and offset": ("", SHRUNK),
     "without shrink": (BY + "offset=yes; ", OWN),
     "without all three": ("", OWN),
     "the same, smoothing=1": ("", OWN.replace("valley", "valley(smoothing=1)")),
     "the same, smoothing=2": ("", OWN.replace("valley", "valley(smoothing=2)")),
     "valley": ("", "valley"),
     "valley(which=lowest)": ("", "valley(which=lowest)"),
-    "valley(which=highest)": ("", "valley(which=highest)"),
     "otsu": ("", "otsu"),
     "valley > otsu": ("", "valley > otsu"),
     "mixture": ("", "mixture"),
@@ -59,7 +59,7 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
     "reference(shape)": ("", "reference(shape)"),
 }
 """Options of the four quadrants, and the chain of both axes."""
-CHAINS = ("valley", "valley(smoothing=1)", "valley(smoothing=2)", "valley(which=lowest)", "valley(which=highest)")
+CHAINS = ("valley", "valley(smoothing=1)", "valley(smoothing=2)", "valley(which=lowest)")
 CHAINS += ("otsu", "mixture")
 
 
@@ -210,7 +210,7 @@ MOUSE = {
     "CD4": ("CD4 T Cells", T, "Alexa Fluor 700-A", "above"),
     "CD8": ("CD8 T Cells", T, "Alexa Fluor 488-A", "above"),
 }
-NO_DC = 'DC,root,APC-Cy7-A,"valley(which=highest, smoothing=1, max_depth=0.95)",side=below\n'
+NO_DC = 'DC,root,APC-Cy7-A,"valley(smoothing=1, max_depth=0.95)",side=below\n'
 """Dendritic cells are 8 to 10 % of live cells: their valley is shallow."""
 
 
