@@ -94,6 +94,35 @@ def run(study: Path, out: Path | None, jobs: int, fresh: bool, as_json: bool) ->
 
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path))
+@click.option(
+    "--subsets", required=True, type=click.Path(path_type=Path), help="Table of fractions made in FlowJo or elsewhere."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: analysis/ beside the study]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@one_line
+def analyse(study: Path, subsets: Path, out: Path | None, as_json: bool) -> None:
+    """Analyse the patients of STUDY.toml with fractions from a table; no FCS file is read."""
+    from phenotype.pipeline import analyse_study
+
+    summary = analyse_study(study, subsets, out)
+    if as_json:
+        _print_json(summary.as_dict())
+    else:
+        _say(f"{summary.patients} patients, {summary.with_fractions} with fractions ({summary.seconds:.1f} s)")
+        for title, found in (
+            ("in the table of fractions and not in the clinical sheet, in no number", summary.without_clinical),
+            ("without fractions, in no comparison of subsets", summary.without_fractions),
+            ("to know", summary.notes),
+        ):
+            _print_some(title, list(found))
+        if summary.not_estimated:
+            _say(f"{summary.not_estimated} rows of estimates.csv have no number; each says why in its note")
+        _say(f"tables: {summary.folder}")
+    sys.exit(summary.status)
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @one_line
 def check(study: Path, as_json: bool) -> None:

@@ -195,6 +195,7 @@ def read_clinical(study: Study) -> Clinical:
     """
     table, notes = _without_persons(read_table(study.clinical, sheet=study.sheet))
     faults = [*column_faults(table, ("patient_id", f"{study.asct.reference}_date", "prior_asct")), *_asct_faults(table)]
+    faults += _covariate_faults(table, study)
     if not faults and not table.rows:
         faults = [f"{table.name}: no patients; fill in a row for each"]
     if faults:
@@ -355,6 +356,14 @@ def _asct_faults(table: Table) -> Iterator[str]:
     transplanted = any(row["prior_asct"] == "1" for row in table.rows)
     if transplanted and not any(map(is_asct_date, table.columns)):
         yield missing("column", "last_asct_date", table.columns, table.name)
+
+
+def _covariate_faults(table: Table, study: Study) -> Iterator[str]:
+    """Find covariates of [analyses] that the sheet does not have; the default ones may be absent."""
+    wanted = study.analyses.covariates if "covariates" in study.analyses.model_fields_set else ()
+    for name in wanted:
+        if name not in table.columns and name not in _DERIVED:
+            yield missing("covariate", name, table.columns, f"{study.path.name}: [analyses] of {table.name}")
 
 
 def _odd_columns(table: Table) -> Iterator[str]:

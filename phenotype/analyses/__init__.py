@@ -3,3 +3,8 @@
 A module an aim; each turns the cohort, a row per patient with derived endpoints, into rows. What cannot be estimated
 is a row too, whose note says why.
 """
+
+from phenotype.analyses.all import cohort_of, estimate
+from phenotype.analyses.rows import ESTIMATE_COLUMNS
+
+__all__ = ["ESTIMATE_COLUMNS", "cohort_of", "estimate"]

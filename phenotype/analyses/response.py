@@ -41,7 +41,7 @@ def response_rows(cohort: pd.DataFrame) -> list[Row]:
     cohort
         A row per patient: ``best_response``, ``responder``, ``complete_response`` (0, 1, missing), ``asct_group``.
     """
-    best = cohort["best_response"]
+    best = cohort.get("best_response", pd.Series(None, index=cohort.index, dtype="object"))
     known = int(best.notna().sum())
     rows: list[Row] = [
         {

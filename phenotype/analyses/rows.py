@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from phenotype.statistics.contrasts import ESTIMATE_COLUMNS as SUMMARY_COLUMNS
 from phenotype.statistics.ranks import UntestableError
 
 __all__ = ["ESTIMATE_COLUMNS", "Row", "attempt", "estimates_table"]
 
-ESTIMATE_COLUMNS = (
-    "analysis", "endpoint", "term", "level", "time", "n", "events", "estimate", "ci_low", "ci_high", "statistic",
-    "p_value", "method", "note",
-)  # fmt: skip
+ESTIMATE_COLUMNS = (*SUMMARY_COLUMNS, "note")
 _TEXT = ("analysis", "endpoint", "term", "level", "method", "note")
 _WHOLE = ("n", "events")
 

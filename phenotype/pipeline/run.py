@@ -15,6 +15,7 @@ import pandas as pd
 
 from gating import ControlValues, Spillover, Teaching, file_spillover, pool_controls
 from phenotype import __version__
+from phenotype.analyses import cohort_of, estimate
 from phenotype.drift import DRIFT_COLUMNS, check_outliers, drift_rows
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
 from phenotype.panels import panels_are_whole
@@ -32,7 +33,7 @@ from phenotype.report import build_report
 from phenotype.review_list import REVIEW_COLUMNS, review_rows
 from phenotype.samples import SampleRow
 from phenotype.spillover import SPILLOVER_COLUMNS
-from phenotype.statistics.contrasts import compare_groups, summarise_groups
+from phenotype.statistics.contrasts import compare_groups
 from phenotype.statistics.robustness import ROBUSTNESS_COLUMNS, compare_gatings
 from phenotype.subsets import SUBSETS
 from phenotype.workers import Pool, workers
@@ -357,7 +358,7 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     """Write every table of a run; return those the manifest counts."""
     products = {row.sample_id for row in plan.samples if row.role == "product"}
     subsets = [row for row in results.subsets if row["sample_id"] in products]
-    cohort = cohort_table(plan.patients, subsets)
+    cohort = cohort_of(plan.patients, patient_fractions(subsets), plan.kinetics, plan.study.analyses)
     comparisons = compare_groups(cohort, family=plan.study.comparisons.family)
     write_rows(folder / "populations.csv", POPULATION_COLUMNS, results.populations)
     write_rows(folder / "subsets.csv", SUBSET_COLUMNS, subsets)
@@ -372,7 +373,7 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     write_frame(folder / "cohort.csv", cohort)
     write_frame(folder / "comparisons.csv", comparisons)
     write_frame(folder / "robustness.csv", _robustness(plan, cohort, subsets, results.gatings))
-    write_frame(folder / "estimates.csv", summarise_groups(cohort, SUBSETS))
+    write_frame(folder / "estimates.csv", estimate(cohort, plan.study.analyses))
     return {"cohort": cohort, "comparisons": comparisons}
 
 
@@ -396,19 +397,18 @@ def _robustness(
     )
 
 
-def cohort_table(patients: pd.DataFrame, subsets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Add each patient's four fractions to the clinical table; the mean where a product was stained twice.
+def patient_fractions(subsets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return each patient's four fractions; the mean where a product was stained twice.
 
     Returns
     -------
     pandas.DataFrame
-        A row per patient of the clinical sheet, in its order; NaN where there is no product.
+        ``patient_id`` as index, a column per subset.
     """
     rows = pd.DataFrame(subsets, columns=list(SUBSET_COLUMNS))
     rows["fraction"] = rows["fraction"].astype(float)
     wide = rows.pivot_table(index="patient_id", columns="subset", values="fraction", aggfunc="mean")
-    wide = wide.reindex(columns=list(SUBSETS))
-    return patients.join(wide, on="patient_id")
+    return wide.reindex(columns=list(SUBSETS))
 
 
 def _manifest(

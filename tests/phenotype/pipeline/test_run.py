@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from gating import read_fcs, write_fcs
-from phenotype.pipeline.run import cohort_table, run_study
+from phenotype.analyses import cohort_of
+from phenotype.pipeline.run import patient_fractions, run_study
+from phenotype.study import Analyses
 
 MATRIX = """BV421-A,BV510-A,PE-A,PE-Cy5-A,APC-H7-A
 1,0.03,0.03,0.03,0.03
@@ -189,7 +191,8 @@ def test_the_cohort_has_the_patients_of_the_clinical_sheet_and_no_others():
     """Who has no product keeps a row without numbers; who is not in the sheet has none: no date, so no group."""
     patients = pd.DataFrame({"patient_id": ["P2", "P1"], "asct_group": ["none", "over_1y"]})
 
-    cohort = cohort_table(patients, [subset_row("P1", "a", 0.25), subset_row("P9", "b", 0.5)])
+    fractions = patient_fractions([subset_row("P1", "a", 0.25), subset_row("P9", "b", 0.5)])
+    cohort = cohort_of(patients, fractions, None, Analyses())
 
     assert cohort["patient_id"].tolist() == ["P2", "P1"]
     assert cohort["asct_group"].tolist() == ["none", "over_1y"]
@@ -204,9 +207,7 @@ def test_a_patient_whose_product_was_stained_twice_counts_once_with_the_mean(fra
     """The patient is the unit; a staining of too few cells for a fraction has no say in it."""
     rows = [subset_row("P1", f"s{i}", fraction) for i, fraction in enumerate(fractions)]
 
-    cohort = cohort_table(pd.DataFrame({"patient_id": ["P1"]}), rows)
-
-    assert cohort["naive"].tolist() == [expected]
+    assert patient_fractions(rows)["naive"].tolist() == [expected]
 
 
 def test_cells_in_blood_after_infusion_are_not_the_product(finished):

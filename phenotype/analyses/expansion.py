@@ -1,0 +1,88 @@
+"""Expansion of CAR-T cells: medians by group, and peak and exposure against ASCT and response."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phenotype.analyses.design import numbers
+from phenotype.analyses.rows import Row, attempt
+from phenotype.analyses.survival import group_members
+from phenotype.expansion import MEASURES
+from phenotype.statistics.contrasts import MIN_GROUP, median_interval
+from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
+
+__all__ = ["expansion_rows"]
+
+_DESCRIBED = ("cmax", "tmax_day", "clast", "tlast_day", "auc_0_28", "half_life_days")
+_TESTED = ("cmax", "auc_0_28")
+
+Flags = NDArray[np.bool_]
+Values = NDArray[np.float64]
+
+
+def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
+    """Return medians of each measure by group, and tests of peak and exposure.
+
+    Parameters
+    ----------
+    cohort
+        A row per patient: columns of :func:`phenotype.expansion.expansion_table`, ``asct_group``, ``responder`` and
+        ``complete_response``.
+    """
+    groups = group_members(cohort)
+    rows: list[Row] = []
+    for measure in MEASURES:
+        for name in _DESCRIBED:
+            column = f"{measure}_{name}"
+            if column not in cohort.columns:
+                continue
+            values = numbers(cohort, column)
+            for (term, level), who in groups.items():
+                shared = {"analysis": "expansion_median", "endpoint": column, "term": term, "level": level}
+                rows += attempt(shared, partial(_median, values[who]))
+            if name in _TESTED:
+                for term, level, first, second in _sides(cohort, groups):
+                    shared = {"analysis": "expansion_test", "endpoint": column, "term": term, "level": level}
+                    rows += attempt(shared, partial(_test, values[first], values[second]))
+    return rows
+
+
+def _sides(cohort: pd.DataFrame, groups: dict[tuple[str, str], Flags]) -> Iterator[tuple[str, str, Flags, Flags]]:
+    yield "asct", "asct against none", groups["asct", "asct"], groups["asct", "none"]
+    none = groups["asct_group", "none"]
+    for name in ("over_1y", "within_1y"):
+        yield "asct_group", f"{name} against none", groups["asct_group", name], none
+    for column, words in (("responder", "response against none"), ("complete_response", "CR against less")):
+        flag = numbers(cohort, column)
+        yield column, words, flag == 1, flag == 0
+
+
+def _median(values: Values) -> Iterator[Row]:
+    known = np.sort(values[np.isfinite(values)])
+    if not len(known):
+        raise UntestableError(f"not known in any of {len(values)} patients")
+    low, high = median_interval(known)
+    q1, median, q3 = np.quantile(known, [0.25, 0.5, 0.75])
+    words = "exact 95 % interval from order statistics" if np.isfinite(low) else "too few patients for a 95 % interval"
+    yield {
+        "n": len(known), "estimate": median, "ci_low": low, "ci_high": high, "method": f"median; {words}",
+        "note": f"quartiles {q1:.4g} to {q3:.4g}, range {known[0]:.4g} to {known[-1]:.4g}",
+    }  # fmt: skip
+
+
+def _test(first: Values, second: Values) -> Iterator[Row]:
+    """Compare two groups by ranks; the estimate is the Hodges-Lehmann shift of the first against the second."""
+    a, b = (values[np.isfinite(values)] for values in (first, second))
+    if min(len(a), len(b)) < MIN_GROUP:
+        raise UntestableError(f"{len(a)} and {len(b)} patients; a test needs {MIN_GROUP} in each group")
+    found = mann_whitney(a, b)
+    shift, low, high = hodges_lehmann(a, b)
+    delta = cliffs_delta(a, b)[0]
+    yield {
+        "n": len(a) + len(b), "estimate": shift, "ci_low": low, "ci_high": high, "statistic": found.statistic,
+        "p_value": found.p_value, "method": f"{found.method}; Hodges-Lehmann shift",
+        "note": f"medians {np.median(a):.4g} of {len(a)} and {np.median(b):.4g} of {len(b)}; Cliff's delta {delta:.2f}",
+    }  # fmt: skip
