@@ -1,0 +1,196 @@
+"""Rows by hand: groups, landmarks, models that cannot be fitted, and what the notes say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from phenotype.analyses import ESTIMATE_COLUMNS, estimate
+from phenotype.analyses.design import make_design
+from phenotype.analyses.relapse import relapse_rows
+from phenotype.analyses.response import response_rows, toxicity_rows
+from phenotype.analyses.rows import attempt, estimates_table
+from phenotype.analyses.survival import survival_rows
+from phenotype.statistics.ranks import UntestableError
+from phenotype.study import Analyses
+
+
+def found(rows, **wanted):
+    """Return the rows that are what is wanted."""
+    return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+
+
+AGE = Analyses(covariates=("prior_asct", "age"), rates_months=(6, 12))
+
+
+def test_rates_are_of_each_group_and_of_all(small):
+    """At 6 months 4 of 12 have progressed; of six without ASCT, two."""
+    rows = survival_rows(small, AGE)
+
+    everybody, none = (
+        found(rows, analysis="survival_rate", endpoint="PFS", term=term, level=level, time=6.0)[0]
+        for term, level in (("", "all"), ("asct", "none"))
+    )
+    assert (everybody["n"], everybody["events"], none["n"], none["events"]) == (12, 5, 6, 2)
+    assert everybody["estimate"] == pytest.approx(7 / 12)
+    assert none["estimate"] == pytest.approx(4 / 6)
+    assert everybody["note"] == "7 at risk"
+
+
+def test_nothing_is_said_past_the_last_follow_up(small):
+    """A curve that ends at 20 months has no rate at 24."""
+    rows = survival_rows(small, Analyses(covariates=("age",), rates_months=(24,)))
+    (row,) = found(rows, analysis="survival_rate", endpoint="OS", term="asct", level="none")
+
+    assert np.isnan(row["estimate"])
+    assert row["note"] == "not estimable: nobody was followed that long"
+
+
+def test_response_is_compared_from_a_landmark_on(small):
+    """Patients who progressed before month 3 could not show a CR: they are in neither group."""
+    rows = survival_rows(small, AGE)
+    complete, less = (
+        found(rows, analysis="landmark_rate", endpoint="PFS", level=level, time=6.0)[0] for level in ("CR", "no CR")
+    )
+
+    assert (complete["n"], less["n"]) == (5, 4)
+    assert complete["note"].endswith("past the landmark, 3 months")
+
+
+def test_a_later_landmark_leaves_fewer(small):
+    """The day is the study's choice, and decides who is compared."""
+    rows = survival_rows(small, Analyses(covariates=("age",), landmark_months=8))
+
+    assert found(rows, analysis="landmark_rate", endpoint="PFS", level="CR")[0]["n"] == 5
+    assert found(rows, analysis="landmark_rate", endpoint="PFS", level="no CR")[0]["n"] == 1
+
+
+def test_a_model_of_few_events_says_so(small):
+    """Nine events for two columns: the interval is printed, and not left alone."""
+    rows = survival_rows(small, AGE)
+    (row,) = found(rows, analysis="cox_multivariable", endpoint="PFS", term="age")
+
+    assert row["events"] == 8
+    assert row["note"] == "8 events for 2 columns: few"
+
+
+def test_levels_of_a_text_column_are_against_the_first(small):
+    """A stage is no number; one test over its levels stands beside the ratios."""
+    rows = survival_rows(small, Analyses(covariates=("iss_stage",)))
+    levels = [row["level"] for row in found(rows, analysis="cox_univariable", endpoint="PFS", term="iss_stage")]
+
+    assert levels == ["II against I", "III against I"]
+    (joint,) = found(rows, analysis="cox_univariable_term", endpoint="PFS", term="iss_stage")
+    assert joint["method"] == "likelihood ratio, 2 df"
+
+
+def test_where_one_group_has_no_events_firth_answers(small):
+    """A ratio of infinity is no estimate: the penalty has one, and the note says why it was needed."""
+    small["os_event"] = pd.array([0] * 6 + [1, 1, 0, 1, 0, 0], dtype="Int64")
+    rows = survival_rows(small, Analyses(covariates=("prior_asct",)))
+    (row,) = found(rows, analysis="cox_univariable", endpoint="OS", term="prior_asct")
+
+    assert row["method"].startswith("Firth")
+    assert np.isfinite([row["estimate"], row["ci_low"]]).all()
+    assert "Firth's penalty" in row["note"]
+
+
+def test_hazards_that_cross_are_told_early_and_late():
+    """A drug that harms first and helps later has no one ratio: the model is fitted on either side of the middle."""
+    rng = np.random.default_rng(1)
+    n = 400
+    treated = np.arange(n) % 2
+    early, late = rng.exponential(np.where(treated, 6, 30)), rng.exponential(np.where(treated, 60, 15))
+    time = np.where(early < 6, early, 6 + late)
+    cohort = pd.DataFrame(
+        {
+            "asct_group": np.where(treated, "over_1y", "none"), "prior_asct": treated, "complete_response": treated,
+            "pfs_months": np.minimum(time, 40), "pfs_event": (time < 40).astype(int),
+            "os_months": 40.0, "os_event": 0,
+        }
+    )  # fmt: skip
+    rows = survival_rows(cohort, Analyses(covariates=("prior_asct",)))
+    (first,) = found(rows, analysis="cox_univariable_early", endpoint="PFS")
+    (second,) = found(rows, analysis="cox_univariable_late", endpoint="PFS")
+
+    assert first["ci_low"] > 1
+    assert second["ci_high"] < 1
+    assert "hazards are not proportional" in first["note"]
+
+
+def test_no_events_at_all_is_said_in_each_row(small):
+    """Nobody died: no ratio, no test, and a reason in each place."""
+    small["os_event"] = pd.array([0] * 12, dtype="Int64")
+    rows = survival_rows(small, AGE)
+
+    for analysis in ("cox_univariable", "cox_multivariable", "log_rank"):
+        told = [row["note"] for row in found(rows, analysis=analysis, endpoint="OS")]
+        assert told
+        assert all(note.startswith("not estimated: ") for note in told)
+
+
+def test_relapse_is_of_patients_in_cr_with_death_beside_it(small):
+    """Five in CR, one relapse; nobody died in CR, which is a reason and not a zero hazard ratio."""
+    rows = relapse_rows(small, Analyses(covariates=("prior_asct",), rates_months=(12,)))
+    (row,) = found(rows, analysis="cumulative_incidence", endpoint="relapse", term="", level="all")
+
+    assert (row["n"], row["events"]) == (5, 1)
+    (model,) = found(rows, analysis="fine_gray_univariable", endpoint="death without relapse")
+    assert model["note"].startswith("not estimated: no event of cause 2")
+
+
+def test_shares_leave_out_who_could_not_be_evaluated(small):
+    """NE is in no denominator, and counted: 8 of 11 responded."""
+    (row,) = found(response_rows(small), analysis="response_rate", endpoint="ORR", level="all")
+
+    assert (row["events"], row["n"]) == (8, 11)
+    assert row["note"] == "not known or not evaluable in 1"
+    best = {row["level"]: row["events"] for row in found(response_rows(small), analysis="best_response")}
+    assert best == {"sCR": 1, "CR": 4, "VGPR": 1, "PR": 2, "MR": 1, "SD": 1, "PD": 1, "NE": 1}
+
+
+def test_toxicity_that_the_sheet_does_not_have_is_not_zero(small):
+    """No column of ICANS: no row says that nobody had it."""
+    rows = toxicity_rows(small)
+
+    assert found(rows, endpoint="CRS grade 3 or 4", level="all")[0]["events"] == 3
+    assert not [row for row in rows if "ICANS" in row["endpoint"]]
+
+
+def test_a_design_is_of_complete_patients_and_says_what_does_not_vary(small):
+    """A constant column would make every matrix singular; a missing value must not become a zero."""
+    small.loc[3, "age"] = np.nan
+    design = make_design(small.assign(same=1), ["age", "same", "iss_stage"], np.ones(12, dtype=bool))
+
+    assert (design.n, design.names, design.dropped) == (11, ("age", "iss_stage: II", "iss_stage: III"), ("same",))
+    assert design.matrix.shape == (11, 3)
+    with pytest.raises(UntestableError, match="same has one value in all 12 patients"):
+        make_design(small.assign(same=1), ["same"], np.ones(12, dtype=bool))
+    with pytest.raises(UntestableError, match="12 levels"):
+        make_design(small, ["patient_id"], np.ones(12, dtype=bool))
+    with pytest.raises(ValueError, match="no covariate 'agee'; did you mean 'age'"):
+        make_design(small, ["agee"], np.ones(12, dtype=bool))
+
+
+def test_what_cannot_be_estimated_is_a_row():
+    """A missing row reads as an analysis nobody thought of."""
+
+    def refuse():
+        raise UntestableError("too few")
+
+    assert attempt({"analysis": "a"}, refuse) == [{"analysis": "a", "note": "not estimated: too few"}]
+    table = estimates_table([{"analysis": "a", "n": 3}, {"analysis": "b"}])
+    assert table.columns.tolist() == list(ESTIMATE_COLUMNS)
+    assert table["n"].tolist() == [3, pd.NA]
+
+
+def test_a_sheet_with_nothing_but_groups_gives_reasons(small):
+    """An analyst may have dates of infusion and transplant alone: everything else says what is missing."""
+    bare = small[["patient_id", "asct_group", "prior_asct"]].assign(
+        **dict.fromkeys(("pfs_months", "pfs_event", "os_months", "os_event", "cir_months", "cir_event"), np.nan),
+        **{name: pd.array([pd.NA] * 12, dtype="Int64") for name in ("responder", "complete_response")},
+        naive=np.nan, central_memory=np.nan, effector_memory=np.nan, effector=np.nan,
+    )  # fmt: skip
+    table = estimate(bare, Analyses())
+
+    told = table[~table["analysis"].isin(["best_response", "subset_kruskal"])]
+    assert told["note"].str.startswith("not estimated").all()
