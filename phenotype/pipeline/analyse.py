@@ -13,6 +13,7 @@ from phenotype.fractions import read_fractions
 from phenotype.kinetics import read_kinetics
 from phenotype.pipeline.ledger import file_hash
 from phenotype.pipeline.write import write_frame, write_json, writing_to
+from phenotype.published import beside_published
 from phenotype.statistics.contrasts import compare_groups
 from phenotype.study import read_study
 
@@ -91,6 +92,7 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
         write_frame(folder / "cohort.csv", cohort)
         write_frame(folder / "comparisons.csv", compare_groups(cohort, family=study.comparisons.family))
         write_frame(folder / "estimates.csv", estimates)
+        write_frame(folder / "published.csv", beside_published(estimates))
         inputs = [study.path, study.clinical, study.kinetics, subsets]
         write_json(
             folder / "analysis.json",

@@ -28,6 +28,7 @@ from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_co
 from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
 from phenotype.plausible import cohort_fractions
 from phenotype.provenance import check_dates, check_identities
+from phenotype.published import beside_published
 from phenotype.quality import Finding, check_drift, check_spillover
 from phenotype.report import build_report
 from phenotype.review_list import REVIEW_COLUMNS, review_rows
@@ -373,7 +374,9 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     write_frame(folder / "cohort.csv", cohort)
     write_frame(folder / "comparisons.csv", comparisons)
     write_frame(folder / "robustness.csv", _robustness(plan, cohort, subsets, results.gatings))
-    write_frame(folder / "estimates.csv", estimate(cohort, plan.study.analyses))
+    estimates = estimate(cohort, plan.study.analyses)
+    write_frame(folder / "estimates.csv", estimates)
+    write_frame(folder / "published.csv", beside_published(estimates))
     return {"cohort": cohort, "comparisons": comparisons}
 
 
