@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _ROUNDING = 1e-12
-"""An incidence closer than this to 0 or 1 is 0 or 1: it is a sum of shares of patients."""
+"""An incidence closer than this to 1 is 1: it is a sum of shares of patients."""
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -195,7 +195,8 @@ def gray_test(
     Raises
     ------
     UntestableError
-        If there is no event of the cause, a group is empty, or the groups were never at risk together.
+        If there is no event of the cause, a group is empty, the groups were never at risk together, or one of them had
+        all its events so early that the incidence of all, which counts the others alone from then on, exceeds 1.
     ValueError
         If an argument is wrong.
 
@@ -241,8 +242,8 @@ def _state_probabilities(at_risk: Counts, own: Counts, other: Counts) -> tuple[V
     """Return the share free of any event and the incidence of the cause, just after each time."""
     survival = np.cumprod(1 - (own + other) / at_risk, dtype=np.float64)
     before = np.append(1.0, survival[:-1])
-    incidence: Values = np.cumsum(before * own / at_risk)
-    return survival, incidence
+    incidence = np.cumsum(before * own / at_risk)
+    return survival, np.where(incidence > 1 - _ROUNDING, 1.0, incidence)
 
 
 def _incidence_variance(at_risk: Counts, own: Counts, other: Counts, survival: Values, incidence: Values) -> Values:
@@ -254,7 +255,6 @@ def _incidence_variance(at_risk: Counts, own: Counts, other: Counts, survival: V
     before = np.append(1.0, survival[:-1])
     step_own, step_other = (_step_variance(before, count, at_risk) for count in (own, other))
     inverse = np.divide(1.0, survival, out=np.zeros_like(survival), where=survival > 0)
-    step_other = np.where(survival > 0, step_other, 0.0)
     moved = 1 + incidence * inverse
     squares = np.cumsum(moved**2 * step_own + (incidence * inverse) ** 2 * step_other)
     products = np.cumsum(moved * inverse * step_own + incidence * inverse**2 * step_other)
@@ -271,7 +271,7 @@ def _step_variance(before: Values, events: Values | Counts, at_risk: Values | Co
 
 
 def _log_log_limits(incidence: Values, error: Values, z: float) -> tuple[Values, Values]:
-    inside = np.where((incidence > _ROUNDING) & (incidence < 1 - _ROUNDING), incidence, np.nan)
+    inside = np.where((incidence > 0) & (incidence < 1), incidence, np.nan)
     half = z * error / (inside * np.log(inside))
     low, high = (np.power(inside, np.exp(side * half)) for side in (-1, 1))
     return low, high
@@ -314,6 +314,9 @@ class _Course:
         incidence = np.vstack([np.zeros(n.shape[1]), np.cumsum(before * d_own / there, axis=0)])[:-1]
         risk = np.divide(n, before, out=np.zeros_like(n), where=n > 0)
         pooled = np.append(0.0, np.cumsum(d_own.sum(axis=1) / risk.sum(axis=1)))[:-1]
+        if (pooled[d_own.any(axis=1)] > 1 - _ROUNDING).any():
+            raise UntestableError("one group had all its events so early that the pooled incidence exceeds 1")
+        pooled = np.minimum(pooled, 1 - _ROUNDING)  # after the last event of the cause it is not used
         return cls(n, d_own, d_other, survival, before, incidence, risk, pooled, (1 - pooled) ** rho)
 
     @property
@@ -340,7 +343,8 @@ class _Course:
         ratio = np.divide(free[:, None], self.survival, out=np.zeros_like(self.n), where=self.survival > 0)
         by_own = now + (1 - ratio)[:, None, :] * later
         by_other = ratio[:, None, :] * later
-        steps = ((by_own, self._own_variance(events / total)), (by_other, self._other_variance()))
+        variances = self._own_variance(events / total), _step_variance(self.before, self.other, self.n)
+        steps = zip((by_own, by_other), variances, strict=True)
         covariance: Values = np.sum([np.einsum("tik,tjk,tk->ij", moved, moved, step) for moved, step in steps], axis=0)
         return covariance
 
@@ -351,9 +355,4 @@ class _Course:
         tied = 1 - np.divide(events - 1, size - 1, out=np.zeros_like(self.n), where=(events > 1) & present)
         variance = np.zeros_like(self.n)
         np.divide(tied * self.before * hazard[:, None], self.n, out=variance, where=present)
-        return variance
-
-    def _other_variance(self) -> Values:
-        """Return (m, k) of an event of another cause; one that ends its group moves nothing."""
-        variance: Values = np.where(self.survival > 0, _step_variance(self.before, self.other, self.n), 0.0)
         return variance

@@ -15,12 +15,14 @@ from scipy.stats import rankdata
 
 from gating import missing
 from phenotype.statistics.partial_likelihood import (
+    SINGULAR,
     AtEvents,
     CoxData,
     check_varied,
     checked_covariates,
     checked_data,
     maximum,
+    sandwich,
     score_residuals,
     standardised_columns,
 )
@@ -287,7 +289,7 @@ def proportional_hazards(fit: CoxFit, transform: str = "km") -> ProportionalHaza
     Raises
     ------
     UntestableError
-        If all events are at one time, or one is at time 0 and ``log`` is asked for.
+        If the events that tell about a covariate are at one time, or one is at time 0 and ``log`` is asked for.
 
     References
     ----------
@@ -298,13 +300,14 @@ def proportional_hazards(fit: CoxFit, transform: str = "km") -> ProportionalHaza
     data = fit.data
     at_events = AtEvents.of(data, fit.coefficients * data.scale)
     g = TRANSFORMS[transform](data)[at_events.patient]
-    g = g - g.mean()
-    if np.ptp(g) == 0:
-        raise UntestableError("all events fell on one time: no change with time can be seen")
+    g = g - g.mean()  # changes nothing but rounding
     score = g @ (at_events.own - at_events.mean)
     first = at_events.information
     mixed = np.tensordot(g, at_events.spread, axes=1)
-    second = np.tensordot(g**2, at_events.spread, axes=1) - mixed @ np.linalg.solve(first, mixed)
+    whole = np.tensordot(g**2, at_events.spread, axes=1)
+    second = whole - mixed @ np.linalg.solve(first, mixed)
+    if np.linalg.eigvalsh(second)[0] <= SINGULAR * np.linalg.eigvalsh(whole)[-1]:
+        raise UntestableError("events that tell about a covariate fell on too few times to see a change with time")
 
     def test(columns: Sequence[int]) -> ChiSquare:
         return _quadratic(score[list(columns)], second[np.ix_(columns, columns)])
@@ -347,11 +350,14 @@ def firth_cox(
     standardised, scale = standardised_columns(x)
     with catch_warnings():
         simplefilter("ignore")  # what they say is read off the result
-        model = FirthCoxPH(backend="numpy").fit(standardised, (flags, times))
-        if not model.converged_:
-            raise UntestableError("the penalised likelihood did not converge")
-        p_values = model.lrt().lrt_pvalues_
-        limits = model.conf_int(alpha=1 - level, method="pl") / scale[:, None]
+        try:
+            model = FirthCoxPH(backend="numpy").fit(standardised, (flags, times))
+            p_values = model.lrt().lrt_pvalues_
+            limits = model.conf_int(alpha=1 - level, method="pl") / scale[:, None]
+        except np.linalg.LinAlgError as error:
+            raise UntestableError("the penalised likelihood did not converge") from error
+    if not model.converged_ or not np.isfinite(p_values).all():
+        raise UntestableError("the penalised likelihood did not converge")
     estimates = model.coef_ / scale
     return FirthCox(
         given, estimates, model.bse_ / scale, np.exp(estimates), np.exp(limits[:, 0]), np.exp(limits[:, 1]), p_values,
@@ -398,11 +404,9 @@ def _quadratic(values: Values, covariance: Values) -> ChiSquare:
 
 def _covariance(data: CoxData, beta: Values, at_beta: AtEvents, *, robust: bool) -> Values:
     """Return the covariance of the standardised coefficients: inverse information, or the sandwich."""
-    inverse = np.linalg.inv(at_beta.information).astype(np.float64)
-    if not robust:
-        return inverse
-    influence = score_residuals(data, beta) @ inverse
-    return influence.T @ influence
+    if robust:
+        return sandwich(score_residuals(data, beta), at_beta.information)
+    return np.linalg.inv(at_beta.information).astype(np.float64)
 
 
 def _method(ties: str, strata: ArrayLike | None, robust: bool) -> str:

@@ -16,8 +16,9 @@ from phenotype.statistics.ranks import UntestableError
 from phenotype.statistics.survival import checked_observations, stratum_members
 
 __all__ = [
-    "TIES", "AtEvents", "CoxData", "MonotoneLikelihoodError", "check_estimable", "check_varied", "checked_covariates",
-    "checked_data", "maximum", "newton", "score_residuals", "standardised_columns",
+    "SINGULAR", "TIES", "AtEvents", "CoxData", "MonotoneLikelihoodError", "check_estimable", "check_varied",
+    "checked_covariates", "checked_data", "maximum", "newton", "sandwich",
+    "score_residuals", "standardised_columns",
 ]  # fmt: skip
 
 TIES = ("efron", "breslow")
@@ -201,7 +202,7 @@ def check_estimable(
     if float(found.fun or 0) < -1e-6:
         guilty = [name for name, value in zip(names, np.asarray(found.x), strict=True) if abs(value) > 1e-6]
         raise MonotoneLikelihoodError(
-            f"monotone likelihood: {' with '.join(guilty)} orders all {int(event.sum())} events, "
+            f"monotone likelihood: {' with '.join(guilty)} orders every event, {int(event.sum())} in all, "
             "so the hazard ratio has no finite estimate; Firth's penalty gives one"
         )
 
@@ -217,14 +218,15 @@ def newton(at: Callable[[Values], P], p: int) -> tuple[Values, P]:
     here = at(beta)
     for _ in range(MAX_STEPS):
         step = np.linalg.solve(here.information, here.gradient)
-        # A first step can overshoot until exp() overflows; it is then halved like any step that does not rise.
+        last = np.abs(step).max() < CONVERGED
+        # A first step can overshoot, until exp() overflows; it is then halved like any step that does not rise.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             there = at(beta + step)
             while not there.log_likelihood >= here.log_likelihood - 1e-10 * abs(here.log_likelihood):
                 step = step / 2
                 there = at(beta + step)
         beta, here = beta + step, there
-        if np.abs(step).max() < CONVERGED:
+        if last:
             return beta, here
     raise UntestableError(f"the likelihood did not converge in {MAX_STEPS} steps")
 
@@ -249,12 +251,28 @@ def score_residuals(data: CoxData, beta: Values) -> Values:
     return residuals
 
 
+def sandwich(residuals: Values, information: Values) -> Values:
+    """Return the covariance of coefficients from each patient's part, (n, p), in the gradient.
+
+    Raises
+    ------
+    UntestableError
+        If some combination of coefficients is moved by nobody: its error would be 0.
+    """
+    inverse = np.linalg.inv(information)
+    influence = residuals @ inverse
+    covariance: Values = influence.T @ influence
+    if np.linalg.eigvalsh(covariance)[0] <= SINGULAR * np.linalg.eigvalsh(inverse)[-1]:
+        raise UntestableError("too few patients move the estimate: its robust error would be 0")
+    return covariance
+
+
 def check_varied(time: Values, event: Flags, x: Values, names: Sequence[str], strata: ArrayLike | None) -> None:
     """Raise unless every combination of columns varies among patients at risk at some event."""
     if not event.any():
         raise UntestableError(f"all {len(time)} patients censored")
     if event.sum() < len(names):
-        raise UntestableError(f"{int(event.sum())} events cannot carry {len(names)} coefficients")
+        raise UntestableError(f"events: {int(event.sum())}, coefficients: {len(names)}; at least one event for each")
     flat = [name for name, spread in zip(names, np.ptp(x, axis=0), strict=True) if spread == 0]
     if flat:
         raise UntestableError(f"all {len(time)} patients have the same value of {flat[0]}")

@@ -12,7 +12,13 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from phenotype.statistics.competing import checked_status
 from phenotype.statistics.cox import ChiSquare, CoxFit, cox
-from phenotype.statistics.partial_likelihood import check_estimable, checked_covariates, newton, standardised_columns
+from phenotype.statistics.partial_likelihood import (
+    check_estimable,
+    checked_covariates,
+    newton,
+    sandwich,
+    standardised_columns,
+)
 from phenotype.statistics.ranks import UntestableError
 from phenotype.statistics.survival import kaplan_meier
 
@@ -130,7 +136,7 @@ def fine_gray(
     check_estimable(np.where(other, np.inf, times), own, standardised, given)
     sets = _RiskSets.of(times, own, other, standardised)
     beta, at_beta = newton(sets.at, len(given))
-    covariance = _sandwich(sets, at_beta) / np.outer(scale, scale)
+    covariance = _covariance(sets, at_beta) / np.outer(scale, scale)
     coefficients, error = beta / scale, np.sqrt(np.diag(covariance))
     half = ndtri((1 + level) / 2) * error
     statistic = float(coefficients @ np.linalg.solve(covariance, coefficients))
@@ -215,16 +221,14 @@ class _RiskSets:
         return _AtTimes(relative, total, mean, log_likelihood, gradient, information)
 
 
-def _sandwich(sets: _RiskSets, point: _AtTimes) -> Values:
+def _covariance(sets: _RiskSets, point: _AtTimes) -> Values:
     """Return the covariance of the coefficients: Fine and Gray's, with the part that estimating G adds."""
     hazard = sets.events / point.total
     expected = sets.weight * point.relative * hazard[:, None]
     x = sets.covariates
     residual = expected.T @ point.mean - x * expected.sum(axis=0)[:, None]
     residual[sets.own] += x[sets.own] - point.mean[np.searchsorted(sets.moments, sets.time[sets.own])]
-    influence = (residual + _censoring_part(sets, point.mean, expected)) @ np.linalg.inv(point.information)
-    covariance: Values = influence.T @ influence
-    return covariance
+    return sandwich(residual + _censoring_part(sets, point.mean, expected), point.information)
 
 
 def _censoring_part(sets: _RiskSets, mean: Values, expected: Values) -> Values:

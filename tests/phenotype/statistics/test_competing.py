@@ -76,13 +76,21 @@ def test_the_variance_of_many_is_the_binomial_one():
     assert ratio.max() < 1.02
 
 
+def test_everybody_relapsed_is_all_of_them():
+    """Steps of 1/11 add up to a little less than 1; an interval of that would overflow, and 100 % has none."""
+    curve = cumulative_incidence([0] * 9 + [1, 2], [0] * 7 + [1] * 4)
+
+    assert curve.incidence[-1] == 1
+    assert np.isnan([curve.low[-1], curve.high[-1]]).all()
+
+
 @given(PATIENTS)
 def test_intervals_hold_the_incidence_and_stay_within_0_and_1(patients):
     """No incidence outside its own interval; none has an interval at 0 % or 100 %."""
     curve = cumulative_incidence(*columns(patients))
     there = np.isfinite(curve.low)
 
-    assert ((curve.incidence > 1e-12) & (curve.incidence < 1 - 1e-12) == there).all()
+    assert ((curve.incidence > 0) & (curve.incidence < 1) == there).all()
     assert (curve.variance >= 0).all()
     assert (curve.low[there] >= 0).all()
     assert (curve.low <= curve.incidence + 1e-12)[there].all()
@@ -174,6 +182,7 @@ def test_a_group_censored_before_the_first_event_takes_no_part():
         ([2, 0, 2, 0], list("aabb"), "no event of cause 1 in 4 patients"),
         ([1, 0, 2, 0], list("aaaa"), "all 4 patients in one group, a"),
         ([0, 0, 1, 2], list("aabb"), "the groups were not at risk together"),
+        ([1, 1, 1, 1], list("aabb"), "so early that the pooled incidence exceeds 1"),
     ],
 )
 def test_what_admits_no_test_says_why(status, group, message):
