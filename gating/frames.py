@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gating.gates import Gate
+from gating.tally import Tally
 from gating.thresholds import Step, Threshold
 from gating.transforms import Transform
 
@@ -25,6 +26,8 @@ class Frame:
     """Upper end of each channel's linear scale."""
     gather: Callable[[], NDArray[np.float64]]
     """Collect the parent's events in these channels."""
+    tally: Callable[[int], Tally]
+    """Count the parent's finite values on axis ``i``."""
     threshold: Callable[[int, Chain, Transform | None], Threshold]
     """Fit axis ``i`` by a chain on the population that the row names, on a scale (fitted if None)."""
     scale: Callable[[int], Transform]

@@ -355,8 +355,11 @@ class _Fitter:
         def offsets(transform: Transform | None, shrink: bool) -> OffsetThresholds | str:
             return self.offsets(row.channels, self.fitted_on(row), transform, shrink=shrink)
 
+        def counted(axis: int) -> Tally:
+            return self.tally(row.channels[axis], row.parent)
+
         tops = tuple(self.sample.channels[i].range for i in columns)
-        fit = row.fit(Frame(names, tops, gather, threshold, scale, offsets))
+        fit = row.fit(Frame(names, tops, gather, counted, threshold, scale, offsets))
         known = [
             t if t.marker else replace(t, marker=marker, on=row.parent)
             for t, marker in zip(fit.thresholds, row.channels, strict=False)

@@ -12,7 +12,7 @@ from gating.density import Density, Valley, estimate_density, resample_valley, v
 from gating.frames import Fit, Frame, placed
 from gating.gates import Gate, RangeGate, RatioGate, RectangleGate
 from gating.sample import AT_THE_TOP
-from gating.tally import tally
+from gating.tally import Tally, tally
 from gating.thresholds import Threshold
 from gating.transforms import Linear, Transform
 
@@ -41,11 +41,12 @@ def fit_margins(frame: Frame) -> Fit:
     A clump that is off the scale of the area has the height over area of a single cell. The end is $PnR, or the
     largest value where events lie beyond it.
     """
-    events, ends = frame.events, []
-    for values, top in zip(events.T, frame.tops, strict=True):
-        largest = float(values.max(initial=0.0))
+    ends, n = [], 0
+    for axis, top in enumerate(frame.tops):
+        counted = frame.tally(axis)
+        largest, n = float(counted.values.max(initial=0.0)), counted.n
         ends.append(AT_THE_TOP * (largest if largest > 1.01 * top else top))
-    thresholds = tuple(Threshold(end, "end of the scale", "sure", len(events), origin="detector") for end in ends)
+    thresholds = tuple(Threshold(end, "end of the scale", "sure", n, origin="detector") for end in ends)
     low, scales = (-np.inf,) * len(ends), (Linear(),) * len(ends)
     if len(ends) == 1:
         return Fit(RangeGate(frame.channels, low[0], ends[0], transforms=scales), thresholds)
@@ -125,8 +126,8 @@ def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95)
     On the linear scale, as scatter is. Where there is no valley there is no debris peak, and
     everything of positive size is kept: the threshold says so and is weak.
     """
-    sizes = frame.events[:, 0]
-    counted = tally(sizes[sizes < MARGIN * frame.tops[0]])
+    sizes = frame.tally(0)
+    counted = sizes.below(MARGIN * frame.tops[0])
     found = None
     if len(counted.values) > 1:
         density = estimate_density(counted.values, smoothing=smoothing, counts=counted.counts)
@@ -138,10 +139,10 @@ def fit_debris(frame: Frame, *, smoothing: float = 2.0, max_depth: float = 0.95)
         found = max(below, key=lambda valley: valley.prominence, default=None)
     if found is None:
         note = "no debris peak; every event kept"
-        cut = Threshold(0.0, "debris", "weak", len(sizes), note=note, origin="data")
+        cut = Threshold(0.0, "debris", "weak", sizes.n, note=note, origin="data")
     else:
         spread = resample_valley(density, found, max_depth=max_depth)[0]
-        cut = Threshold(found.position, "debris valley", "sure", len(sizes), found.depth, "", "data", spread)
+        cut = Threshold(found.position, "debris valley", "sure", sizes.n, found.depth, "", "data", spread)
 
     def move(values: Sequence[float]) -> Gate:
         return RangeGate(frame.channels[:1], values[0], np.inf, transforms=(Linear(),))
@@ -168,8 +169,8 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
     if events.shape[1] == 2:
         area, height = events.T
         ratio, what = height[area > 0] / area[area > 0], "height/area"
-    centre = float(np.median(ratio)) if len(ratio) else 0.0
-    spread = float(np.median(np.abs(ratio - centre))) if len(ratio) else 0.0
+    counted = tally(ratio)
+    centre, spread = _median_and_deviation(counted) if counted.n else (0.0, 0.0)
     if len(ratio) < min_events or spread == 0:
         words = what.replace("/", " over ")
         reason = f"{len(ratio)} events, needs {min_events}" if spread else f"{words} has no spread"
@@ -180,3 +181,11 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
         return Fit(RangeGate(frame.channels, low, high, transforms=(Linear(),)), (upper,))
     lower = Threshold(low, f"median - {mad:g} MAD of {what}", "sure", len(ratio), origin="data")
     return Fit(RatioGate((frame.channels[1], frame.channels[0]), low, high), (lower,))
+
+
+def _median_and_deviation(counted: Tally) -> tuple[float, float]:
+    """Return the median, and the median absolute deviation from it."""
+    centre = counted.quantile(0.5)
+    apart = np.abs(counted.values - centre)
+    order = np.argsort(apart, kind="stable")
+    return centre, Tally(apart[order], counted.counts[order]).quantile(0.5)
