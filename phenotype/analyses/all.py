@@ -57,7 +57,7 @@ def estimate(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     present = tuple(name for name in settings.covariates if name in cohort.columns)
     settings = settings.model_copy(update={"covariates": present})
     rows = [
-        *response_rows(cohort),
+        *response_rows(cohort, settings),
         *toxicity_rows(cohort),
         *survival_rows(cohort, settings),
         *relapse_rows(cohort, settings),

@@ -1,18 +1,20 @@
 """Response and toxicity: shares of patients with exact intervals, overall and by ASCT, and models of response."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phenotype.analyses.design import numbers
+from phenotype.analyses.design import make_design, numbers
 from phenotype.analyses.rows import Row, attempt
-from phenotype.analyses.survival import group_members
+from phenotype.analyses.survival import few_events, group_members
 from phenotype.clinical import RESPONSES
+from phenotype.statistics.logistic import FirthLogistic, LogisticFit, SeparationError, firth_logistic, logistic
 from phenotype.statistics.proportions import clopper_pearson
 from phenotype.statistics.ranks import UntestableError
+from phenotype.study import Analyses
 
 __all__ = ["SHARES", "response_rows", "toxicity_rows"]
 
@@ -33,13 +35,16 @@ SHARES: Mapping[str, tuple[str, float]] = {
 _RESPONSES = ("ORR", "CR")
 
 
-def response_rows(cohort: pd.DataFrame) -> list[Row]:
-    """Return best responses and the rates of ORR and CR, overall and by ASCT.
+def response_rows(cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
+    """Return best responses, the rates of ORR and CR, overall and by ASCT, and models of both.
 
     Parameters
     ----------
     cohort
-        A row per patient: ``best_response``, ``responder``, ``complete_response`` (0, 1, missing), ``asct_group``.
+        A row per patient: ``best_response``, ``responder``, ``complete_response`` (0, 1, missing), ``asct_group``, and
+        the covariates.
+    settings
+        ``[analyses]`` of the study.
     """
     best = cohort.get("best_response", pd.Series(None, index=cohort.index, dtype="object"))
     known = int(best.notna().sum())
@@ -51,7 +56,12 @@ def response_rows(cohort: pd.DataFrame) -> list[Row]:
         }
         for level in RESPONSES
     ]  # fmt: skip
-    return rows + _shares(cohort, "response_rate", _RESPONSES)
+    rows += _shares(cohort, "response_rate", _RESPONSES)
+    sets = [(name,) for name in settings.covariates]
+    for name in _RESPONSES:
+        for covariates in (*sets, *([settings.covariates] if len(sets) > 1 else [])):
+            rows += _models(cohort, name, covariates)
+    return rows
 
 
 def toxicity_rows(cohort: pd.DataFrame) -> list[Row]:
@@ -96,3 +106,38 @@ def _share(values: NDArray[np.float64], least: float) -> Iterator[Row]:
         "ci_high": float(high), "method": "exact interval (Clopper-Pearson)",
         "note": f"not known or not evaluable in {absent}" if absent else "",
     }  # fmt: skip
+
+
+def _models(cohort: pd.DataFrame, name: str, covariates: Sequence[str]) -> list[Row]:
+    """Return odds ratios of a response; under separation Firth's, and the note says so."""
+    analysis = f"logistic_{'univariable' if len(covariates) == 1 else 'multivariable'}"
+    outcome = numbers(cohort, SHARES[name][0])
+
+    def rows() -> Iterator[Row]:
+        design = make_design(cohort, covariates, np.isfinite(outcome))
+        y = outcome[design.kept]
+        rarer = int(min(y.sum(), len(y) - y.sum()))
+        note = few_events(rarer, len(design.names), f"{rarer} patients with the rarer outcome")
+        try:
+            fit: LogisticFit | FirthLogistic = logistic(y, design.matrix, design.names, terms=design.terms)
+        except SeparationError as error:
+            fit = firth_logistic(y, design.matrix, design.names)
+            note = "; ".join(filter(None, [f"{error}: Firth's penalty", note]))
+        z = fit.z if isinstance(fit, LogisticFit) else np.full(len(fit.names), np.nan)
+        for i, (term, level) in enumerate(zip(design.terms, design.levels, strict=True), start=1):
+            yield {
+                "term": term, "level": level, "n": fit.n, "events": fit.events, "estimate": fit.odds_ratios[i],
+                "ci_low": fit.low[i], "ci_high": fit.high[i], "statistic": z[i], "p_value": fit.p_values[i],
+                "method": f"{fit.method}; odds ratio", "note": note,
+            }  # fmt: skip
+        if isinstance(fit, LogisticFit):
+            for term, test in fit.terms.items():
+                if test.df > 1:
+                    yield {
+                        "analysis": f"{analysis}_term", "term": term, "n": fit.n, "events": fit.events,
+                        "statistic": test.statistic, "p_value": test.p_value,
+                        "method": f"likelihood ratio, {test.df} df",
+                    }  # fmt: skip
+
+    shared: Row = {"analysis": analysis, "endpoint": name}
+    return attempt(shared | ({"term": covariates[0]} if len(covariates) == 1 else {}), rows)

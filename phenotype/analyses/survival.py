@@ -267,9 +267,10 @@ def _model(cohort: pd.DataFrame, endpoint: str, seen: Observed, covariates: Sequ
     return attempt(shared, rows)
 
 
-def few_events(events: int, columns: int) -> str:
+def few_events(events: int, columns: int, what: str = "") -> str:
     """Say where a model has few events for its columns; empty if not."""
-    return f"{events} events for {columns} columns: few" if events < EVENTS_PER_TERM * columns else ""
+    counted = what or f"{events} events"
+    return f"{counted} for {columns} columns: few" if events < EVENTS_PER_TERM * columns else ""
 
 
 def ratio_rows(design: Design, fit: CoxFit | FirthCox | FineGray, note: str) -> Iterator[Row]:

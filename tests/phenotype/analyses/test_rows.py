@@ -140,12 +140,31 @@ def test_relapse_is_of_patients_in_cr_with_death_beside_it(small):
 
 def test_shares_leave_out_who_could_not_be_evaluated(small):
     """NE is in no denominator, and counted: 8 of 11 responded."""
-    (row,) = found(response_rows(small), analysis="response_rate", endpoint="ORR", level="all")
+    (row,) = found(response_rows(small, AGE), analysis="response_rate", endpoint="ORR", level="all")
 
     assert (row["events"], row["n"]) == (8, 11)
     assert row["note"] == "not known or not evaluable in 1"
-    best = {row["level"]: row["events"] for row in found(response_rows(small), analysis="best_response")}
+    best = {row["level"]: row["events"] for row in found(response_rows(small, AGE), analysis="best_response")}
     assert best == {"sCR": 1, "CR": 4, "VGPR": 1, "PR": 2, "MR": 1, "SD": 1, "PD": 1, "NE": 1}
+
+
+def test_odds_of_response_are_of_patients_who_could_be_evaluated(small):
+    """Three of five evaluable without ASCT in CR, two of six with it: (2/4) / (3/2) = 1/3, and few to tell it by."""
+    (row,) = found(response_rows(small, AGE), analysis="logistic_univariable", endpoint="CR", term="prior_asct")
+
+    assert row["estimate"] == pytest.approx(1 / 3)
+    assert (row["n"], row["events"]) == (11, 5)
+    assert row["method"].endswith("odds ratio")
+    assert row["note"] == "5 patients with the rarer outcome for 1 columns: few"
+
+
+def test_where_all_of_a_group_responded_firth_answers(small):
+    """All without ASCT responded: the ratio is 0 by likelihood, and has a penalised one with the reason."""
+    (row,) = found(response_rows(small, AGE), analysis="logistic_univariable", endpoint="ORR", term="prior_asct")
+
+    assert row["method"].startswith("Firth")
+    assert 0 < row["estimate"] < 1
+    assert "separated" in row["note"]
 
 
 def test_toxicity_that_the_sheet_does_not_have_is_not_zero(small):

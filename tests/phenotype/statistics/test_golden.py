@@ -1,12 +1,12 @@
-"""Survival, Cox and competing risks against R, every number of every case (``tests/golden/README.md``)."""
+"""Models against R, every number of every case (``tests/golden/README.md``)."""
 
 import pytest
 
-from tests.phenotype.statistics import golden_competing, golden_cox, golden_survival
+from tests.phenotype.statistics import golden_competing, golden_cox, golden_logistic, golden_survival
 from tests.phenotype.statistics.agreement import compare
 from tests.phenotype.statistics.conftest import read_case
 
-CASES = {**golden_survival.CASES, **golden_cox.CASES, **golden_competing.CASES}
+CASES = {**golden_survival.CASES, **golden_cox.CASES, **golden_competing.CASES, **golden_logistic.CASES}
 
 
 @pytest.mark.parametrize("name", CASES)
