@@ -9,11 +9,23 @@ on one side, or a difference exceeds the case's tolerance.
 
 import sys
 
-from tests.phenotype.statistics import golden_competing, golden_cox, golden_logistic, golden_survival
+from tests.phenotype.statistics import (
+    golden_competing,
+    golden_composition,
+    golden_cox,
+    golden_logistic,
+    golden_survival,
+)
 from tests.phenotype.statistics.agreement import compare
 from tests.phenotype.statistics.conftest import read_case
 
-CASES = {**golden_survival.CASES, **golden_cox.CASES, **golden_competing.CASES, **golden_logistic.CASES}
+CASES = {
+    **golden_survival.CASES,
+    **golden_cox.CASES,
+    **golden_competing.CASES,
+    **golden_logistic.CASES,
+    **golden_composition.CASES,
+}
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.expansion import expansion_rows
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
@@ -57,6 +58,7 @@ def estimate(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     present = tuple(name for name in settings.covariates if name in cohort.columns)
     settings = settings.model_copy(update={"covariates": present})
     rows = [
+        *composition_rows(cohort, settings),
         *response_rows(cohort, settings),
         *toxicity_rows(cohort),
         *survival_rows(cohort, settings),

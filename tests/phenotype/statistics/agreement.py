@@ -57,7 +57,7 @@ def compare(case: Case, data: pd.DataFrame, answer: dict[str, Any]) -> Agreement
     compared, largest, worst, outside, mismatched, answered = 0, 0.0, "", [], [], set()
     for one in case.answers(data, expected):
         r = numbers(theirs[one.path])
-        ours, skip = (np.broadcast_to(np.atleast_1d(np.asarray(x, float)), r.shape) for x in (one.value, one.otherwise))
+        ours, skip = (np.broadcast_to(np.asarray(x, float).ravel(), r.shape) for x in (one.value, one.otherwise))
         kept = skip == 0
         answered.add(one.path)
         if (np.isnan(ours) != np.isnan(r))[kept].any():
@@ -91,4 +91,4 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def numbers(value: Any) -> NDArray[np.float64]:
     """Return R's numbers as an array; null is NaN, "Inf" a string."""
-    return np.array([np.nan if x is None else float(x) for x in np.atleast_1d(np.array(value, dtype=object))])
+    return np.array([np.nan if x is None else float(x) for x in np.array(value, dtype=object).ravel()])
