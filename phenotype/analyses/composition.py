@@ -159,7 +159,8 @@ def _ratios(cohort: pd.DataFrame, groups: Mapping[str, Flags]) -> Iterator[Row]:
             half = float(student_t.ppf(0.975, free)) * error
             yield {
                 "analysis": "composition_ratio", "endpoint": subset, "level": f"{level} against {first}",
-                "n": len(parts), "estimate": np.exp(slope), "ci_low": np.exp(slope - half), "ci_high": np.exp(slope + half),
+                "n": len(parts), "estimate": np.exp(slope), "ci_low": np.exp(slope - half),
+                "ci_high": np.exp(slope + half),
                 "statistic": slope / error, "p_value": 2 * student_t.sf(abs(slope / error), free), "note": note,
                 "method": "linear model of the centred log-ratio; ratio to the geometric mean of the four",
             }  # fmt: skip
