@@ -84,6 +84,9 @@ _DERIVED = (
     "thrombocytopenia_grade", "endpoint_note",
 )  # fmt: skip
 """Columns of cohort.csv that the run itself fills."""
+_AGES = ("age", "age_years")
+_OLDEST = 89
+"""Years, above which an age identifies."""
 _TYPED_GROUPS = {"le1y": "within_1y", "gt1y": "over_1y"}
 """Other names of the groups that sheets use."""
 _OTHER_SIGNS = frozenset({
@@ -208,6 +211,7 @@ def read_clinical(study: Study) -> Clinical:
     if faults:
         raise StudyError(by_row(faults))
     frame, odd = _frame(table, values)
+    odd += [*_old_patients(table.name, frame), *_unfollowed(table.name, frame)]
     clinical = Clinical(frame, ())
     groups = derive_groups(clinical, study)
     told = [
@@ -317,6 +321,28 @@ def _frame(table: Table, values: Sequence[Mapping[str, Cell]]) -> tuple[pd.DataF
             columns[column], words = _covariate(cells)
             notes += [f"{table.name}: column {column!r} is text, since {word!r} is no number" for word in words]
     return pd.DataFrame(columns), notes
+
+
+def _old_patients(name: str, frame: pd.DataFrame) -> Iterator[str]:
+    """Write ages above 89 as 90, in place: a hundred-year-old can be found in a city by his age."""
+    for column in _AGES:
+        if column in frame.columns and pd.api.types.is_numeric_dtype(frame[column]):
+            old = frame[column].gt(_OLDEST).fillna(False).astype(bool)
+            frame.loc[old, column] = _OLDEST + 1
+            if old.any():
+                above = f"{name}: {column} is above {_OLDEST} in {int(old.sum())} patients"
+                yield f"{above}; kept as {_OLDEST + 1}, 90 or more"
+
+
+def _unfollowed(name: str, frame: pd.DataFrame) -> Iterator[str]:
+    """Find patients whose last contact is the day of infusion: they tell nothing of survival."""
+    if not {"infusion_date", "last_contact_date"} <= set(frame.columns):
+        return
+    same = frame["infusion_date"].notna() & (frame["infusion_date"] == frame["last_contact_date"])
+    if "death_date" in frame.columns:
+        same &= frame["death_date"].isna()
+    for patient in frame.loc[same, "patient_id"]:
+        yield f"{name}: patient {patient!r} was not followed: the last contact is the day of infusion"
 
 
 def _covariate(cells: Sequence[Any]) -> tuple["pd.Series[Any]", list[str]]:
