@@ -45,7 +45,7 @@ def faults(folder, rows, header=FULL, settings=""):
             "best_response is 'PR' and 'CR'",
         ),
         ("C3", "P1,03/04/2024,0,,PR,,,2024-12-01\n", "it could be 3 April or 4 March: write YYYY-MM-DD"),
-        ("C3", "P1,45352,0,,PR,,,2024-12-01\n", "infusion_date is '45352'; write YYYY-MM-DD"),
+        ("C3", "P1,45352,0,,PR,,,2024-12-01\n", "it looks like a spreadsheet's day count"),
         ("C4", "P1,2024-03-01,0,,PR,,2024-02-01,\n", "death_date is '2024-02-01', before infusion_date '2024-03-01'"),
         ("C4", "P1,2024-03-01,0,,PR,,,2024-02-01\n", "last_contact_date is '2024-02-01', before infusion_date"),
         ("C4", "P1,2024-03-01,0,,PR,2024-09-01,2024-08-01,\n", "death_date is '2024-08-01', before progression_date"),
