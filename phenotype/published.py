@@ -55,6 +55,8 @@ def _ratio(item: str, what: str, numbers: tuple[float, float, float], p: str, n:
 _NONE = float("nan")
 _PEAK = "cart_pct_of_t_cmax"
 PUBLISHED: tuple[Published, ...] = (
+    _rate("A1", "patients", 141, 141, "flow", "patients"),
+    _rate("A2", "dose, 1e6 CAR-T cells per kg", 2.36, 141, "dose_median", "dose_1e6_per_kg"),
     Published("A3", "median follow-up, months", 20.2, _NONE, _NONE, "", 141, ("follow_up", "OS", "", "observed", None),
               note="method not published; by reverse Kaplan-Meier it would be longer"),
     _rate("A4", "CRS grade 3 or 4", 0.362, 141, "toxicity_rate", "CRS grade 3 or 4"),

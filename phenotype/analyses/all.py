@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.expansion import expansion_rows
 from phenotype.analyses.relapse import relapse_rows
@@ -58,7 +59,9 @@ def estimate(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     present = tuple(name for name in settings.covariates if name in cohort.columns)
     settings = settings.model_copy(update={"covariates": present})
     rows = [
+        *flow_rows(cohort),
         *composition_rows(cohort, settings),
+        *dose_rows(cohort),
         *response_rows(cohort, settings),
         *toxicity_rows(cohort),
         *survival_rows(cohort, settings),

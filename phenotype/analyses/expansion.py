@@ -14,7 +14,7 @@ from phenotype.expansion import MEASURES
 from phenotype.statistics.contrasts import MIN_GROUP, median_interval
 from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
 
-__all__ = ["expansion_rows"]
+__all__ = ["expansion_rows", "median_row"]
 
 _DESCRIBED = ("cmax", "tmax_day", "clast", "tlast_day", "auc_0_28", "half_life_days")
 _TESTED = ("cmax", "auc_0_28")
@@ -42,7 +42,7 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
             values = numbers(cohort, column)
             for (term, level), who in groups.items():
                 shared = {"analysis": "expansion_median", "endpoint": column, "term": term, "level": level}
-                rows += attempt(shared, partial(_median, values[who]))
+                rows += attempt(shared, partial(median_row, values[who]))
             if name in _TESTED:
                 for term, level, first, second in _sides(cohort, groups):
                     shared = {"analysis": "expansion_test", "endpoint": column, "term": term, "level": level}
@@ -60,7 +60,8 @@ def _sides(cohort: pd.DataFrame, groups: dict[tuple[str, str], Flags]) -> Iterat
         yield column, words, flag == 1, flag == 0
 
 
-def _median(values: Values) -> Iterator[Row]:
+def median_row(values: Values) -> Iterator[Row]:
+    """Return the median of known values with its exact interval, quartiles and range; what is not known is left out."""
     known = np.sort(values[np.isfinite(values)])
     if not len(known):
         raise UntestableError(f"not known in any of {len(values)} patients")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from phenotype.analyses import ESTIMATE_COLUMNS, estimate
+from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.design import make_design
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
@@ -211,5 +212,27 @@ def test_a_sheet_with_nothing_but_groups_gives_reasons(small):
     )  # fmt: skip
     table = estimate(bare, Analyses())
 
-    told = table[~table["analysis"].isin(["best_response", "subset_kruskal"])]
+    told = table[~table["analysis"].isin(["best_response", "subset_kruskal", "flow"])]
     assert told["note"].str.startswith("not estimated").all()
+
+
+def test_the_flow_says_who_is_missing_where(small):
+    """Eleven of twelve can be evaluated for response; five are in CR and followed."""
+    cohort = small.assign(naive=[0.2] * 11 + [np.nan], central_memory=0.3, effector_memory=0.4, effector=0.1)
+    counts = {row["endpoint"]: (row["events"], row["note"]) for row in found(flow_rows(cohort), term="", level="all")}
+
+    assert counts["patients"] == (12, "")
+    assert counts["product with four fractions"] == (11, "1 without")
+    assert counts["response evaluable"] == (11, "1 without")
+    assert counts["in CR and followed for relapse"] == (5, "7 without")
+    assert counts["expansion measured"] == (0, "12 without")
+
+
+def test_cells_infused_are_the_fraction_of_the_dose(small):
+    """Half of 2 million per kg is one; without a dose there is no row, and no zero."""
+    cohort = small.assign(naive=0.5, central_memory=0.25, effector_memory=0.25, effector=0.0, dose_1e6_per_kg=2.0)
+    medians = {row["endpoint"]: row["estimate"] for row in found(dose_rows(cohort), term="", level="all")}
+
+    assert medians["naive_1e6_per_kg"] == 1.0
+    assert medians["dose_1e6_per_kg"] == 2.0
+    assert dose_rows(cohort.drop(columns="dose_1e6_per_kg")) == []
