@@ -159,6 +159,9 @@ class Comparisons(_Section):
     to within 4 points. 0: intervals hold counting alone, and nothing is said of gates."""
 
 
+Month = Annotated[float, Field(gt=0, le=600)]
+
+
 class Analyses(_Section):
     """[analyses]: the clinical half."""
 
@@ -167,7 +170,7 @@ class Analyses(_Section):
     default the two that the paper reports."""
     interval: Literal["log", "log-log", "plain"] = "log"
     """Scale on which intervals of survival are symmetric: that of R's default, and of the paper's numbers."""
-    rates_months: tuple[float, ...] = (6, 12, 24, 36, 48)
+    rates_months: Annotated[tuple[Month, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = (6, 12, 24, 36, 48)
     """Months from infusion at which survival and relapse are given."""
     landmark_months: float = Field(default=3, ge=0)
     """Landmark of survival by response: most best responses are reached by month 3."""

@@ -9,7 +9,7 @@ from gating import ON_REQUEST, REPAIRS, parse_template
 from gating.fcs import RULES
 from phenotype.cli import main
 from phenotype.deidentify.keywords import ALLOWED
-from phenotype.study import read_study
+from phenotype.study import Analyses, read_study
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -100,3 +100,28 @@ def test_the_documented_reading_settings_are_settings(tmp_path):
     (tmp_path / "study.toml").write_text(study + text)
 
     assert read_study(tmp_path / "study.toml").reading.repairs == REPAIRS | {"salvage"}
+
+
+def test_the_settings_of_docs_analyses_are_settings(tmp_path):
+    """What the page shows can be pasted, and every default it states is the default."""
+    page = (ROOT / "docs" / "analyses.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    files = '[study]\nname = "x"\nsamples = "s.csv"\nclinical = "c.csv"\ntemplate = "g.csv"\n'
+    (tmp_path / "study.toml").write_text(files + text, encoding="utf-8")
+
+    assert read_study(tmp_path / "study.toml").analyses == Analyses()
+
+
+def test_docs_analyses_names_what_a_run_writes():
+    """A row that the page does not explain is a number without a method for the reader."""
+    page = (ROOT / "docs" / "analyses.md").read_text(encoding="utf-8")
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "phenotype" / "analyses").glob("*.py"))
+    written = set(re.findall(r'"analysis": "([a-z_]+)"', sources)) | set(
+        re.findall(r'\("(composition_[a-z_]+)", _', sources)
+    )
+
+    assert len(written) > 15
+    stems = {name: re.sub(r"_(univariable|multivariable)$", "", name) for name in written}
+    for name, stem in stems.items():
+        suffix = name.removeprefix("composition")
+        assert f"`{name}`" in page or f"`{stem}" in page or f"`{suffix}`" in page, name
