@@ -14,6 +14,7 @@ from phenotype.statistics.competing import cumulative_incidence, gray_test, inci
 from phenotype.statistics.contrasts import GROUPS
 from phenotype.statistics.cox import firth_cox
 from phenotype.statistics.partial_likelihood import MonotoneLikelihoodError
+from phenotype.statistics.ranks import UntestableError
 from phenotype.statistics.subdistribution import cause_specific_cox, fine_gray
 from phenotype.study import Analyses
 
@@ -96,9 +97,12 @@ def _models(
 
     def subdistribution() -> Iterator[Row]:
         design = make_design(cohort, covariates, known)
-        fit = fine_gray(
-            time[design.kept], status[design.kept], design.matrix, design.names, cause=cause, terms=design.terms
-        )
+        try:
+            fit = fine_gray(
+                time[design.kept], status[design.kept], design.matrix, design.names, cause=cause, terms=design.terms
+            )
+        except MonotoneLikelihoodError as error:
+            raise UntestableError(f"{str(error).partition(';')[0]}; the cause-specific model has one") from error
         yield from ratio_rows(design, fit, few_events(fit.events, len(design.names)))
 
     def cause_specific() -> Iterator[Row]:

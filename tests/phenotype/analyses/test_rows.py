@@ -236,3 +236,14 @@ def test_cells_infused_are_the_fraction_of_the_dose(small):
     assert medians["naive_1e6_per_kg"] == 1.0
     assert medians["dose_1e6_per_kg"] == 2.0
     assert dose_rows(cohort.drop(columns="dose_1e6_per_kg")) == []
+
+
+def test_relapses_in_one_group_alone_are_answered_by_the_cause_specific_model(small):
+    """All relapses after ASCT: the subdistribution ratio is infinite, the penalised cause-specific one is not."""
+    rows = relapse_rows(small, Analyses(covariates=("prior_asct",)))
+    (fine,) = found(rows, analysis="fine_gray_univariable", endpoint="relapse")
+    (specific,) = found(rows, analysis="cause_specific_univariable", endpoint="relapse")
+
+    assert fine["note"].endswith("has no finite estimate; the cause-specific model has one")
+    assert np.isfinite(specific["estimate"])
+    assert specific["method"].startswith("Firth")
