@@ -121,23 +121,23 @@ def _models(cohort: pd.DataFrame, name: str, covariates: Sequence[str]) -> list[
         try:
             fit: LogisticFit | FirthLogistic = logistic(y, design.matrix, design.names, terms=design.terms)
         except SeparationError as error:
-            fit = firth_logistic(y, design.matrix, design.names)
+            fit = firth_logistic(y, design.matrix, design.names, terms=design.terms)
             note = "; ".join(filter(None, [f"{error}: Firth's penalty", note]))
-        z = fit.z if isinstance(fit, LogisticFit) else np.full(len(fit.names), np.nan)
+        statistic = fit.z if isinstance(fit, LogisticFit) else fit.chi_squares
         for i, (term, level) in enumerate(zip(design.terms, design.levels, strict=True), start=1):
             yield {
                 "term": term, "level": level, "n": fit.n, "events": fit.events, "estimate": fit.odds_ratios[i],
-                "ci_low": fit.low[i], "ci_high": fit.high[i], "statistic": z[i], "p_value": fit.p_values[i],
+                "ci_low": fit.low[i], "ci_high": fit.high[i], "statistic": statistic[i], "p_value": fit.p_values[i],
                 "method": f"{fit.method}; odds ratio", "note": note,
             }  # fmt: skip
-        if isinstance(fit, LogisticFit):
-            for term, test in fit.terms.items():
-                if test.df > 1:
-                    yield {
-                        "analysis": f"{analysis}_term", "term": term, "n": fit.n, "events": fit.events,
-                        "statistic": test.statistic, "p_value": test.p_value,
-                        "method": f"likelihood ratio, {test.df} df",
-                    }  # fmt: skip
+        kind = "" if isinstance(fit, LogisticFit) else "penalised "
+        for term, test in fit.terms.items():
+            if test.df > 1:
+                yield {
+                    "analysis": f"{analysis}_term", "term": term, "n": fit.n, "events": fit.events,
+                    "statistic": test.statistic, "p_value": test.p_value,
+                    "method": f"{kind}likelihood ratio, {test.df} df",
+                }  # fmt: skip
 
     shared: Row = {"analysis": analysis, "endpoint": name}
     return attempt(shared | ({"term": covariates[0]} if len(covariates) == 1 else {}), rows)

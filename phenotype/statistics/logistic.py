@@ -1,12 +1,11 @@
 """Logistic regression: maximum likelihood with Wald and profile intervals, and Firth's penalty where it has no maximum.
 
-A ratio of odds is never called a relative risk. Written here, since the profile needs constrained fits that no library
-offers; Firth's estimates are those of firthmodels. All numbers are held against R in the tests.
+A ratio of odds is never called a relative risk. Written here, since profiles and joint tests need constrained fits that
+no library offers for both likelihoods. R's glm and logistf are the measure.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from warnings import catch_warnings, simplefilter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +19,12 @@ from phenotype.statistics.ranks import UntestableError
 __all__ = ["INTERCEPT", "FirthLogistic", "LogisticFit", "SeparationError", "firth_logistic", "logistic"]
 
 INTERCEPT = "(Intercept)"
-_ROUNDS = 100
-_STEP = 1e-12
-"""Largest change of a standardised coefficient at which the search ends."""
+_ROUNDS = 500
+"""Newton's steps need about 8; with the penalty, for which they are not quite Newton's, some 20 to 100."""
+_STEP = 1e-11
+"""Largest change of a logit at which the search ends."""
+_GAP = 1e-7
+"""What the linear programme takes for 0, where columns have variance 1."""
 
 Values = NDArray[np.float64]
 
@@ -57,6 +59,11 @@ class LogisticFit:
     level: float
     method: str
 
+    @property
+    def events_per_variable(self) -> float:
+        """Patients with the rarer outcome for each coefficient; below about 10, estimates lean away from 1."""
+        return min(self.events, self.n - self.events) / (len(self.names) - 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirthLogistic:
@@ -69,14 +76,23 @@ class FirthLogistic:
     low: Values
     """Of the odds ratio, by the profile of the penalised likelihood, with ``high``."""
     high: Values
+    chi_squares: Values
+    """Of the penalised likelihood-ratio test: the penalty is that of all columns in both models."""
     p_values: Values
-    """Of the penalised likelihood-ratio test."""
+    terms: Mapping[str, ChiSquare]
+    """The same test of each term."""
     n: int
     events: int
     log_likelihood: float
-    """Penalised."""
+    """Penalised, with ``log_likelihood_null``."""
+    log_likelihood_null: float
     level: float
     method: str
+
+    @property
+    def events_per_variable(self) -> float:
+        """Patients with the rarer outcome for each coefficient."""
+        return min(self.events, self.n - self.events) / (len(self.names) - 1)
 
 
 def logistic(
@@ -121,26 +137,31 @@ def logistic(
     >>> fit.odds_ratios.round(3).tolist(), fit.method
     ([0.333, 9.0], 'logistic, profile-likelihood interval')
     """
-    data = _Data.of(outcome, covariates, names, terms)
-    if data.separated():
-        raise SeparationError("outcomes are separated by the covariates: the likelihood has no maximum")
-    beta, likelihood = data.maximum()
-    errors = np.sqrt(np.diag(np.linalg.inv(data.information(beta))))
-    limits = np.array([data.profile(place, beta, errors, likelihood, level) for place in range(len(beta))])
-    z, half = beta / errors, ndtri((1 + level) / 2) * errors
-    tests = {term: data.without(term, likelihood) for term in dict.fromkeys(data.terms)}
+    model = _Model.of(outcome, covariates, names, terms)
+    if kind := model.separation():
+        raise SeparationError(f"outcomes are separated by the covariates ({kind}): the likelihood has no maximum")
+    beta, likelihood = model.maximum()
+    errors = np.sqrt(np.diag(np.linalg.inv(model.information(beta))))
+    low, high = model.profiles(beta, likelihood, level)
+    half = ndtri((1 + level) / 2) * errors
     ratio, low, high, wald_low, wald_high = (
-        np.exp(values / data.scale) for values in (beta, limits[:, 0], limits[:, 1], beta - half, beta + half)
+        _ratio(values / model.scale) for values in (beta, low, high, beta - half, beta + half)
     )
+    z = beta / errors
     return LogisticFit(
-        (INTERCEPT, *data.names), beta / data.scale, errors / data.scale, ratio, low, high, wald_low, wald_high, z,
-        2 * ndtr(-np.abs(z)), tests, data.n, data.events, likelihood, data.maximum(np.arange(len(beta)) == 0)[1],
-        level, "logistic, profile-likelihood interval",
+        (INTERCEPT, *model.names), beta / model.scale, errors / model.scale, ratio, low, high, wald_low, wald_high, z,
+        2 * ndtr(-np.abs(z)), model.term_tests(likelihood), model.n, model.events, likelihood,
+        model.maximum(model.columns([INTERCEPT]))[1], level, "logistic, profile-likelihood interval",
     )  # fmt: skip
 
 
 def firth_logistic(
-    outcome: ArrayLike, covariates: ArrayLike, names: Sequence[str], *, level: float = 0.95
+    outcome: ArrayLike,
+    covariates: ArrayLike,
+    names: Sequence[str],
+    *,
+    terms: Sequence[str] | None = None,
+    level: float = 0.95,
 ) -> FirthLogistic:
     """Fit a logistic model with Firth's penalty: finite estimates also under separation, less bias with few events.
 
@@ -148,7 +169,7 @@ def firth_logistic(
 
     Parameters
     ----------
-    outcome, covariates, names, level
+    outcome, covariates, names, terms, level
         As for :func:`logistic`.
 
     Raises
@@ -162,46 +183,56 @@ def firth_logistic(
     ----------
     .. [1] Firth D. Biometrika 1993;80:27-38.
     .. [2] Heinze G, Schemper M. Stat Med 2002;21:2409-2419.
-    """
-    from firthmodels import FirthLogisticRegression  # slow to import, and seldom needed
 
-    data = _Data.of(outcome, covariates, names, None)
-    with catch_warnings():
-        simplefilter("ignore")  # what they say is read off the result
-        columns = data.design[:, 1:]
-        model = FirthLogisticRegression(backend="numpy", max_iter=_ROUNDS).fit(columns, data.outcome)
-        if not model.converged_:
-            raise UntestableError("the penalised likelihood did not converge")
-        p_values = model.lrt().lrt_pvalues_
-        limits = model.conf_int(alpha=1 - level, method="pl", max_iter=_ROUNDS)
-    first = np.r_[len(data.names), : len(data.names)]  # the intercept is last there
-    beta, errors = data.polished(np.append(model.intercept_, model.coef_))
-    estimates, ends = beta / data.scale, limits[first] / data.scale[:, None]
+    Examples
+    --------
+    >>> fit = firth_logistic([0, 0, 0, 1, 1, 1], [[0], [0], [0], [1], [1], [1]], ["asct"])
+    >>> round(float(fit.odds_ratios[1]), 6), round(float(fit.p_values[1]), 3)
+    (49.0, 0.024)
+    """
+    model = replace(_Model.of(outcome, covariates, names, terms), penalised=True)
+    beta, likelihood = model.maximum()
+    errors = np.sqrt(np.diag(np.linalg.inv(model.augmented_information(beta))))
+    ends = model.profiles(beta, likelihood, level)
+    ratio, low, high = (_ratio(values / model.scale) for values in (beta, *ends))
+    tests = [model.without([name], likelihood) for name in (INTERCEPT, *model.names)]
     return FirthLogistic(
-        (INTERCEPT, *data.names), estimates, errors / data.scale, np.exp(estimates), np.exp(ends[:, 0]),
-        np.exp(ends[:, 1]), p_values[first], data.n, data.events,
-        float(model.loglik_ + np.log(data.scale).sum()), level,
-        "Firth logistic, profile-likelihood interval",
+        (INTERCEPT, *model.names), beta / model.scale, errors / model.scale, ratio, low, high,
+        np.array([test.statistic for test in tests]), np.array([test.p_value for test in tests]),
+        model.term_tests(likelihood), model.n, model.events, likelihood, model.maximum(model.columns([INTERCEPT]))[1],
+        level, "Firth logistic, profile-likelihood interval",
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Data:
-    """What a likelihood needs: columns divided by their standard deviations, the intercept before them."""
+class _Model:
+    """Outcomes and columns, and the likelihood of coefficients; columns are divided by their standard deviations."""
 
     outcome: Values
     """(n,)"""
     design: Values
-    """(n, p + 1)"""
+    """(n, p + 1), the intercept first."""
     scale: Values
     """(p + 1,) what columns were divided by; 1 for the intercept."""
     names: tuple[str, ...]
+    """(p,)"""
     terms: tuple[str, ...]
+    """(p,)"""
+    penalised: bool = False
+    basis: Values = field(init=False)
+    """(n, p + 1), orthonormal, of the same space: what is solved in it does not suffer from a year beside a flag."""
+    volume: float = field(init=False)
+    """Logarithm of the determinant that the change to the basis takes from the columns as they were given."""
+
+    def __post_init__(self) -> None:
+        basis, triangle = np.linalg.qr(self.design)
+        object.__setattr__(self, "basis", basis)
+        object.__setattr__(self, "volume", float(np.log(np.abs(np.diag(triangle)) * self.scale).sum()))
 
     @classmethod
     def of(
         cls, outcome: ArrayLike, covariates: ArrayLike, names: Sequence[str], terms: Sequence[str] | None
-    ) -> "_Data":
+    ) -> "_Model":
         """Check the arguments and whether there is anything to estimate."""
         y = np.asarray(outcome, dtype=np.float64)
         if y.ndim != 1 or not np.isin(y, (0.0, 1.0)).all():
@@ -213,10 +244,9 @@ class _Data:
         if constant:
             raise UntestableError(f"{', '.join(constant)} has one value in all {len(y)} patients")
         scale = np.append(1.0, x.std(axis=0))
-        design = np.column_stack([np.ones(len(y)), x]) / scale
-        if len(y) <= x.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
+        if len(y) <= x.shape[1] or np.linalg.matrix_rank((x - x.mean(axis=0)) / scale[1:]) < x.shape[1]:
             raise UntestableError(f"{', '.join(given)} cannot be told apart in {len(y)} patients")
-        return cls(y, design, scale, given, belonging)
+        return cls(y, np.column_stack([np.ones(len(y)), x]) / scale, scale, given, belonging)
 
     @property
     def n(self) -> int:
@@ -228,70 +258,139 @@ class _Data:
         """Patients with the outcome."""
         return int(self.outcome.sum())
 
-    def separated(self) -> bool:
-        """Tell whether some combination of columns is never on the wrong side of its outcome: a linear programme."""
-        signed = np.where(self.outcome == 1, 1.0, -1.0)[:, None] * self.design
-        found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(self.n), bounds=(-1, 1))
-        return float(found.fun or 0.0) < -1e-7 * self.n
+    def columns(self, names: Iterable[str]) -> NDArray[np.bool_]:
+        """Tell which columns have one of the names, (p + 1,)."""
+        return np.isin(np.array([INTERCEPT, *self.names]), list(names))
+
+    def separation(self) -> str:
+        """Say whether some combination of columns is never on the wrong side of its outcome: linear programmes.
+
+        Complete separation leaves a gap between the outcomes, quasi-complete separation ties; without either the text
+        is empty.
+        """
+        signed = np.where(self.outcome == 1, 1.0, -1.0)[:, None] * self.basis * np.sqrt(self.n)
+        total = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(self.n), bounds=(-1, 1))
+        if float(total.fun or 0.0) > -_GAP * self.n:
+            return ""
+        limits = [*[(-1, 1)] * signed.shape[1], (0, None)]
+        gap = linprog(
+            np.append(np.zeros(signed.shape[1]), -1.0),
+            A_ub=np.column_stack([-signed, np.ones(self.n)]), b_ub=np.zeros(self.n), bounds=limits,
+        )  # fmt: skip
+        return "complete" if float(gap.fun or 0.0) < -_GAP else "quasi-complete"
 
     def likelihood(self, logits: Values) -> float:
-        """Return the log-likelihood of logits, (n,)."""
-        return float((self.outcome * logits - np.logaddexp(0, logits)).sum())
+        """Return the log-likelihood of logits, (n,), with the penalty if there is one."""
+        plain = float((self.outcome * logits - np.logaddexp(0, logits)).sum())
+        if not self.penalised:
+            return plain
+        sign, size = np.linalg.slogdet((self.basis * _weights(logits)[:, None]).T @ self.basis)
+        return plain + float(size) / 2 + self.volume if sign > 0 else -np.inf
+
+    def leverages(self, logits: Values) -> Values:
+        """Return the diagonal of the weighted hat matrix, (n,)."""
+        weight = _weights(logits)
+        inverse = np.linalg.inv((self.basis * weight[:, None]).T @ self.basis)
+        return np.asarray(weight * ((self.basis @ inverse) * self.basis).sum(axis=1))
 
     def information(self, beta: Values) -> Values:
         """Return the information, (p + 1, p + 1)."""
-        risk = expit(self.design @ beta)
-        return np.asarray((self.design * (risk * (1 - risk))[:, None]).T @ self.design)
+        return np.asarray((self.design * _weights(self.design @ beta)[:, None]).T @ self.design)
+
+    def augmented_information(self, beta: Values) -> Values:
+        """Return the information of the data that the penalty stands for: each patient once, and his leverage."""
+        logits = self.design @ beta
+        weight = _weights(logits) * (1 + self.leverages(logits))
+        return np.asarray((self.design * weight[:, None]).T @ self.design)
 
     def maximum(
         self, free: NDArray[np.bool_] | None = None, offset: Values | float = 0.0, start: Values | None = None
     ) -> tuple[Values, float]:
-        """Return coefficients of the free columns, and the largest log-likelihood, by Newton's steps."""
+        """Return coefficients of the free columns, and the largest log-likelihood, by Newton's steps.
+
+        Raises
+        ------
+        UntestableError
+            If the search does not end.
+        """
         columns = self.design if free is None else self.design[:, free]
+        basis, triangle = np.linalg.qr(columns)
         beta = np.zeros(columns.shape[1]) if start is None else start
-        reached = self.likelihood(columns @ beta + offset)
+        logits = columns @ beta + offset
+        reached = self.likelihood(logits)
         for _ in range(_ROUNDS):
-            risk = expit(columns @ beta + offset)
-            curvature = (columns * (risk * (1 - risk))[:, None]).T @ columns
-            step = np.linalg.solve(curvature, columns.T @ (self.outcome - risk))
-            while (higher := self.likelihood(columns @ (beta + step) + offset)) < reached - 1e-9 * abs(reached):
-                step = step / 2
-            beta, reached = beta + step, higher
-            if np.abs(step).max() < _STEP:
-                return beta, reached
+            move = basis @ self._step(basis, logits)
+            while (higher := self.likelihood(logits + move)) < reached - 1e-12 * abs(reached):
+                move = move / 2
+            logits, reached = logits + move, higher
+            if np.abs(move).max() < _STEP:
+                return np.linalg.solve(triangle, basis.T @ (logits - offset)), reached
         raise UntestableError("the likelihood did not converge")
 
-    def profile(self, place: int, beta: Values, errors: Values, likelihood: float, level: float) -> tuple[float, float]:
+    def _step(self, basis: Values, logits: Values) -> Values:
+        """Return Newton's step in coordinates of a basis."""
+        risk, weight = expit(logits), _weights(logits)
+        rest = self.outcome - risk
+        try:
+            if self.penalised:
+                leverage = self.leverages(logits)
+                rest = rest + leverage * (0.5 - risk)
+                # The curvature of the data that the penalty stands for: without it steps may go to and fro.
+                weight = weight * (1 + leverage)
+            return np.asarray(np.linalg.solve((basis * weight[:, None]).T @ basis, basis.T @ rest))
+        except np.linalg.LinAlgError as error:
+            raise UntestableError("the likelihood did not converge") from error
+
+    def profiles(self, beta: Values, likelihood: float, level: float) -> tuple[Values, Values]:
+        """Return the ends of the profile interval of each coefficient, (p + 1,) each."""
+        covariance = np.asarray(np.linalg.inv(self.information(beta)))
+        ends = [
+            [self._profile_end(place, side, beta, covariance, likelihood, level) for place in range(len(beta))]
+            for side in (-1, 1)
+        ]
+        return np.array(ends[0]), np.array(ends[1])
+
+    def _profile_end(
+        self, place: int, side: int, beta: Values, covariance: Values, likelihood: float, level: float
+    ) -> float:
         """Return where the likelihood, at its highest given one coefficient, has fallen by half a quantile."""
         fall = float(ndtri((1 + level) / 2)) ** 2 / 2
         others = np.arange(len(beta)) != place
+        slope = covariance[others, place] / covariance[place, place]
 
-        def excess(value: float) -> float:
-            return likelihood - self.maximum(others, self.design[:, place] * value, beta[others])[1] - fall
+        def excess(away: float) -> float:
+            start = beta[others] + slope * away
+            highest = self.maximum(others, self.design[:, place] * (beta[place] + away), start)[1]
+            return likelihood - highest - fall
 
-        ends = []
-        for side in (-1, 1):
-            far = 2.0 * errors[place]
-            while excess(beta[place] + side * far) < 0:
-                far *= 1.5
-            ends.append(float(brentq(excess, beta[place], beta[place] + side * far, xtol=1e-12, rtol=1e-12)))
-        return ends[0], ends[1]
+        far = side * 2.0 * float(np.sqrt(covariance[place, place]))
+        for _ in range(60):
+            if excess(far) > 0:
+                return float(beta[place] + brentq(excess, 0.0, far, xtol=1e-12, rtol=1e-12))
+            far *= 1.5
+        raise UntestableError("the profile of the likelihood has no end")
 
-    def polished(self, beta: Values) -> tuple[Values, Values]:
-        """Bring penalised coefficients nearer to their maximum than the library stops, and return their errors."""
-        for _ in range(_ROUNDS):
-            risk = expit(self.design @ beta)
-            weight, inverse = risk * (1 - risk), np.linalg.inv(self.information(beta))
-            leverage = weight * ((self.design @ inverse) * self.design).sum(axis=1)
-            step = inverse @ (self.design.T @ (self.outcome - risk + leverage * (0.5 - risk)))
-            beta = beta + step
-            if np.abs(step).max() < _STEP:
-                break
-        augmented = (self.design * (weight * (1 + leverage))[:, None]).T @ self.design
-        return beta, np.sqrt(np.diag(np.linalg.inv(augmented)))
+    def term_tests(self, likelihood: float) -> dict[str, ChiSquare]:
+        """Test each term, its columns together."""
+        belonging = dict.fromkeys(self.terms)
+        return {
+            term: self.without([n for n, of in zip(self.names, self.terms, strict=True) if of == term], likelihood)
+            for term in belonging
+        }
 
-    def without(self, term: str, likelihood: float) -> ChiSquare:
-        """Compare the model with that without one term."""
-        kept = np.array([True, *(name != term for name in self.terms)])
-        statistic = max(2 * (likelihood - self.maximum(kept)[1]), 0.0)
-        return ChiSquare(statistic, int((~kept).sum()), float(chdtrc((~kept).sum(), statistic)))
+    def without(self, names: Sequence[str], likelihood: float) -> ChiSquare:
+        """Compare the model with that in which some columns have no effect."""
+        left = ~self.columns(names)
+        statistic = max(2 * (likelihood - self.maximum(left)[1]), 0.0)
+        return ChiSquare(statistic, int((~left).sum()), float(chdtrc((~left).sum(), statistic)))
+
+
+def _weights(logits: Values) -> Values:
+    """Return the variance of each outcome, (n,)."""
+    return np.asarray(expit(logits) * expit(-logits))
+
+
+def _ratio(logarithms: Values) -> Values:
+    """Return odds ratios; infinite where the intercept, at 0 of a covariate in the thousands, is beyond all numbers."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(logarithms))

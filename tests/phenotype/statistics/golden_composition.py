@@ -3,7 +3,9 @@
 import numpy as np
 
 from phenotype.statistics import composition as coda
+from phenotype.statistics.cox import cox, likelihood_ratio_test
 from phenotype.statistics.dirichlet import compare, dirichlet, dirichlet_means
+from phenotype.statistics.logistic import logistic
 from tests.phenotype.statistics.agreement import Answer, Case
 
 PARTS = ["naive", "cm", "em", "eff"]
@@ -123,6 +125,23 @@ def lake(data, _):
     yield from alternative("alternative", fit)
 
 
+def predictor(data, _):
+    """Answer both models that have a composition among their covariates, and the test of it as a whole."""
+    parts, _ = log_ratios(data)
+    x, names = np.column_stack([coda.ilr(parts), data["age"]]), ("z1", "z2", "z3", "age")
+    terms = ("mix", "mix", "mix", "age")
+    odds = logistic(data["cr"], x, names, terms=terms)
+    hazards = cox(data["pfs"], data["pfs_event"], x, names, terms=terms)
+    joint = {"logistic": odds.terms["mix"], "cox": likelihood_ratio_test(hazards, ["mix"])}
+    for path, fit in (("logistic", odds), ("cox", hazards)):
+        yield Answer(f"{path}/coef", fit.coefficients)
+        yield Answer(f"{path}/se", fit.std_errors)
+        yield Answer(f"{path}/clr_coef", coda.pivot_basis(4) @ fit.coefficients[-4:-1])
+        yield Answer(f"{path}/lrt_composition_chisq", joint[path].statistic)
+        yield Answer(f"{path}/df", joint[path].df)
+        yield Answer(f"{path}/p", joint[path].p_value)
+
+
 RANDOM = "p of a permutation test is another draw; see test_composition"
 CASES = {
     "coda_clr_ilr": Case("own", ratios, {"mvar": "not offered"}),
@@ -137,6 +156,7 @@ CASES = {
         | {"bray_raw": "distances between raw parts are not offered", "betadisper_median": "centroids are offered",
            "anosim": "not offered", "permutations": "a setting"},
     ),
+    "coda_predictor": Case("own", predictor),
     "dirichlet_asct": Case("own", by_group, {"fitted_mean_common/asct": "names"}),
     "dirichlet_arcticlake": Case("own", lake, {"note_normalised": "a note"}),
 }  # fmt: skip

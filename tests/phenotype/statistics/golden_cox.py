@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from phenotype.statistics.cox import cox, firth_cox, likelihood_ratio_test, proportional_hazards
+from phenotype.statistics.cox import cox, firth_cox, proportional_hazards
 from tests.phenotype.statistics.agreement import Answer, Case
 
 VETERAN = ("trt", "celltypesmallcell", "celltypeadeno", "celltypelarge", "karno", "diagtime", "age", "prior")
-ZERO = 0.0005
-"""Share that stands for a zero in the case."""
-BASIS = np.array([[1, 1, 1], [-1, 1, 1], [0, -2, 1], [0, 0, -3]]) / np.sqrt([2, 6, 12])
-"""Pivot balances of naive, cm, em, eff: the case's."""
 COHORT = ("asct_f>1y", "asct_f<=1y", "naive_cm10", "age", "emd", "lines")
 
 
@@ -97,23 +93,6 @@ def monotone(data, _):
         yield Answer(theirs, getattr(fit, ours))
 
 
-def composition(data, _):
-    """Answer the Cox half: three log-ratios, R's basis of coda_clr_ilr, and age."""
-    parts = data[["naive", "cm", "em", "eff"]].to_numpy(float)
-    parts = parts / parts.sum(axis=1, keepdims=True)
-    zeros = (parts == 0).sum(axis=1, keepdims=True)
-    parts = np.where(parts == 0, ZERO, parts * (1 - zeros * ZERO))
-    x = np.column_stack([np.log(parts) @ BASIS, data["age"]])
-    fit = cox(data["pfs"], data["pfs_event"], x, ("z1", "z2", "z3", "age"), terms=("mix", "mix", "mix", "age"))
-    joint = likelihood_ratio_test(fit, ["mix"])
-    yield Answer("cox/coef", fit.coefficients)
-    yield Answer("cox/se", fit.std_errors)
-    yield Answer("cox/lrt_composition_chisq", joint.statistic)
-    yield Answer("cox/df", joint.df)
-    yield Answer("cox/p", joint.p_value)
-    yield Answer("cox/clr_coef", BASIS @ fit.coefficients[:3])
-
-
 EARLY = {f"{ties}/{name}": 1e-7 for ties in ("efron", "breslow") for name in ("coef", "z")}
 """coxph stops when the likelihood no longer changes by 1e-9: diagtime, a hundredth of its standard error from 0, is
 then 5e-8 of itself off, and its test of proportional hazards 1.1e-8. Ours has a gradient of 1e-14, R's of 6e-9."""
@@ -124,5 +103,4 @@ CASES = {
     "cox_sim_cart": Case("own", cohort),
     "coxzph_veteran": Case("own", veteran_hazards, looser={"rank/chisq": 2e-8, "rank/column_chisq": 2e-8}),
     "firth_cox_monotone": Case("firthmodels", monotone, {"loglik": "not in the result"}),
-    "coda_predictor": Case("own", composition, {"logistic": "the logistic half is answered elsewhere"}),
 }

@@ -36,6 +36,8 @@ def penalised(path, outcome, x, names):
     yield Answer(f"{path}pl_upper", np.log(fit.high))
     yield Answer(f"{path}plr_p", fit.p_values)
     yield Answer(f"{path}loglik", fit.log_likelihood)
+    yield Answer(f"{path}loglik_null", fit.log_likelihood_null)
+    yield Answer(f"{path}brglm2_coef", fit.coefficients)
 
 
 def separation(data, _):
@@ -68,20 +70,20 @@ def birthwt(data, r):
 
 
 OTHERS = dict.fromkeys(
-    ("wald_p", "wald_lower", "wald_upper", "loglik_null"),
+    ("wald_p", "wald_lower", "wald_upper"),
     "not in the result: profile limits and the likelihood-ratio p are reported",
 )
-BRGLM2 = dict.fromkeys(("brglm2_coef", "brglm2_se"), "brglm2's convention of the information")
+BRGLM2 = {"brglm2_se": "brglm2's convention of the information"}
 PROFILE = {"profile_lower": 2e-4, "profile_upper": 2e-4}
 """confint() interpolates the profile by a spline."""
 CASES = {
     "logistic_sim_cart_cr": Case(
-        "own, firthmodels",
+        "own",
         cohort,
         {f"firth/{name}": why for name, why in (OTHERS | BRGLM2).items()},
         {f"ml/{name}": tolerance for name, tolerance in PROFILE.items()},
     ),
-    "firth_complete_separation": Case("firthmodels", separation, OTHERS | BRGLM2),
-    "firth_sex2": Case("firthmodels", sex2, OTHERS | BRGLM2),
+    "firth_complete_separation": Case("own", separation, OTHERS | BRGLM2),
+    "firth_sex2": Case("own", sex2, OTHERS | BRGLM2),
     "logistic_birthwt": Case("own", birthwt, {"lrt_term": "names"}, PROFILE),
 }

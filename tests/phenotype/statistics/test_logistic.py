@@ -1,5 +1,7 @@
 """Logistic models: by hand, their invariances, and outcomes that covariates tell apart."""
 
+from warnings import catch_warnings, simplefilter
+
 import numpy as np
 import pytest
 
@@ -64,17 +66,83 @@ def test_levels_of_a_covariate_are_tested_together():
     assert fit.terms["stage"].statistic == pytest.approx(2 * (fit.log_likelihood - without.log_likelihood), rel=1e-9)
 
 
+@pytest.mark.parametrize("shift", [2021, 1e6])
+@pytest.mark.parametrize("fit", [logistic, firth_logistic])
+def test_a_year_is_as_good_as_an_age(fit, shift):
+    """A covariate far from 0 and close to the intercept: once the search broke off at 1,000."""
+    y, x = patients()
+    near, far = fit(y, x, NAMES), fit(y, x + np.array([0, shift]), NAMES)
+
+    assert far.odds_ratios[1:] == pytest.approx(near.odds_ratios[1:], rel=1e-9)
+    assert np.concatenate([far.low[1:], far.high[1:]]) == pytest.approx([*near.low[1:], *near.high[1:]], rel=1e-9)
+    assert far.terms["age"].p_value == pytest.approx(near.terms["age"].p_value, rel=1e-9)
+
+
+def test_outcomes_told_by_a_year_are_separated():
+    """All after 2020 responded, none before: the same as years from 0; one who did not is no separation."""
+    years = np.arange(2015.0, 2027.0)[:, None]
+    y = (years[:, 0] > 2020).astype(float)
+
+    with pytest.raises(SeparationError, match=r"\(complete\)"):
+        logistic(y, years, ["year"])
+    y[[5, 6]] = y[[6, 5]]
+    assert np.isfinite(logistic(y, years, ["year"]).high).all()
+
+
+def test_the_penalised_test_of_a_term_does_not_depend_on_its_reference():
+    """Stage against I or against III: the same model, so the same joint test, also where a stage has no responder."""
+    rng = np.random.default_rng(5)
+    stage, age = rng.integers(0, 3, 60), rng.normal(60, 9, 60)
+    y = ((rng.random(60) < 0.4) & (stage != 2)).astype(float)
+    names, terms = ("one", "other", "age"), ("stage", "stage", "age")
+    fits = [
+        firth_logistic(y, np.column_stack([stage == a, stage == b, age]).astype(float), names, terms=terms)
+        for a, b in ((1, 2), (0, 1))
+    ]
+
+    assert fits[0].terms["stage"].df == 2
+    assert fits[0].terms["stage"].statistic == pytest.approx(fits[1].terms["stage"].statistic, rel=1e-8)
+    assert fits[0].terms["age"].p_value == pytest.approx(fits[0].p_values[3], rel=1e-9)
+    assert fits[0].terms["stage"].statistic > 3.84
+
+
+def test_penalised_estimates_are_those_of_another_program():
+    """The package firthmodels maximises the same likelihood by its own steps, which end earlier."""
+    models = pytest.importorskip("firthmodels")
+    y, x = patients(seed=4, n=40)
+    fit = firth_logistic(y, x, NAMES)
+
+    with catch_warnings():
+        simplefilter("ignore")
+        other = models.FirthLogisticRegression(backend="numpy").fit(x, y).lrt()
+        limits = np.exp(other.conf_int(method="pl"))
+    assert fit.odds_ratios[1:] == pytest.approx(np.exp(other.coef_), rel=1e-4)
+    assert np.column_stack([fit.low, fit.high])[1:] == pytest.approx(limits[:2], rel=1e-4)
+    assert fit.p_values[1:] == pytest.approx(other.lrt_pvalues_[:2], rel=1e-4)
+    assert fit.log_likelihood == pytest.approx(other.loglik_, rel=1e-6)
+
+
+def test_events_for_each_coefficient_count_the_rarer_outcome():
+    """70 of 80 responded: it is the 10 others that a model of two covariates is told by."""
+    _, x = patients()
+    y = np.ones(80)
+    y[::8] = 0
+
+    assert logistic(y, x, NAMES).events_per_variable == 5
+    assert firth_logistic(y, x, NAMES).events_per_variable == 5
+
+
 @pytest.mark.parametrize(
-    ("y", "x"),
+    ("y", "x", "kind"),
     [
-        ([0, 0, 0, 1, 1, 1], [1, 2, 3, 4, 5, 6]),
-        ([0, 0, 0, 1, 1, 1], [1, 2, 4, 4, 5, 6]),
-        ([0, 1, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1]),
+        ([0, 0, 0, 1, 1, 1], [1, 2, 3, 4, 5, 6], "complete"),
+        ([0, 0, 0, 1, 1, 1], [1, 2, 4, 4, 5, 6], "quasi-complete"),
+        ([0, 1, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1], "quasi-complete"),
     ],
 )
-def test_separation_is_recognised_and_firth_answers(y, x):
+def test_separation_is_recognised_and_firth_answers(y, x, kind):
     """Complete, but for a tie, and a group in which all responded: no maximum, and a finite penalised one."""
-    with pytest.raises(SeparationError, match="separated"):
+    with pytest.raises(SeparationError, match=rf"separated by the covariates \({kind}\)"):
         logistic(y, np.array(x)[:, None], ["x"])
 
     fit = firth_logistic(y, np.array(x)[:, None], ["x"])
