@@ -1,13 +1,13 @@
 """The four subsets as one composition: tests of all at once, centres of the groups, ratios of the parts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from phenotype.analyses.design import make_design
+from phenotype.analyses.design import make_design, numbers
 from phenotype.analyses.rows import Row, attempt
 from phenotype.analyses.survival import group_members
 from phenotype.statistics.composition import DELTA, centre, clr, dispersion, ilr, manova, permanova, replace_zeros
@@ -22,6 +22,9 @@ __all__ = ["composition_rows"]
 ENDPOINT = "composition"
 _GROUP_COLUMNS = ("prior_asct",)
 """Covariates that say what the groups say, and are not adjusted for."""
+
+FEWEST_IN_TIME = 10
+"""Transplanted patients that a trend over time needs."""
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -54,8 +57,11 @@ def composition_rows(cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
                 shared | {"analysis": analysis},
                 lambda work=work, groups=groups: work(cohort, groups, settings),  # type: ignore[misc]
             )
-        rows += attempt({"term": term}, lambda groups=groups: _ratios(cohort, groups))  # type: ignore[misc]
-    return rows
+        rows += attempt(
+            {"analysis": "composition_ratio", "term": term},
+            lambda groups=groups: _ratios(cohort, groups),  # type: ignore[misc]
+        )
+    return rows + attempt({"analysis": "composition_time", "term": "months_from_asct"}, lambda: _by_time(cohort, known))
 
 
 def _parts(cohort: pd.DataFrame, groups: Mapping[str, Flags]) -> tuple[Values, Flags, Values, NDArray[np.str_]]:
@@ -147,20 +153,44 @@ def _ratios(cohort: pd.DataFrame, groups: Mapping[str, Flags]) -> Iterator[Row]:
                 "analysis": "composition_centre", "endpoint": subset, "level": level, "n": len(own), "estimate": share,
                 "method": "closed geometric mean", "note": note,
             }  # fmt: skip
+    first, *others = groups
+    yield from _effects("composition_ratio", parts, columns, [f"{level} against {first}" for level in others], note)
+
+
+def _effects(
+    analysis: str, parts: Values, columns: Values, levels: Sequence[str], note: str, per: str = ""
+) -> Iterator[Row]:
+    """Return each column's effect on each part, relative to the geometric mean of the four: a ratio, its t interval."""
     design = np.column_stack([np.ones(len(parts)), columns])
     inverse = np.linalg.inv(design.T @ design)
     free = len(parts) - design.shape[1]
-    first, *others = groups
     for subset, logs in zip(SUBSETS, clr(parts).T, strict=True):
         slopes = inverse @ design.T @ logs
         variance = float(((logs - design @ slopes) ** 2).sum()) / free
-        for place, level in enumerate(others, start=1):
+        for place, level in enumerate(levels, start=1):
             slope, error = float(slopes[place]), float(np.sqrt(variance * inverse[place, place]))
             half = float(student_t.ppf(0.975, free)) * error
             yield {
-                "analysis": "composition_ratio", "endpoint": subset, "level": f"{level} against {first}",
-                "n": len(parts), "estimate": np.exp(slope), "ci_low": np.exp(slope - half),
-                "ci_high": np.exp(slope + half),
-                "statistic": slope / error, "p_value": 2 * student_t.sf(abs(slope / error), free), "note": note,
-                "method": "linear model of the centred log-ratio; ratio to the geometric mean of the four",
+                "analysis": analysis, "endpoint": subset, "level": level, "n": len(parts), "estimate": np.exp(slope),
+                "ci_low": np.exp(slope - half), "ci_high": np.exp(slope + half), "statistic": slope / error,
+                "p_value": 2 * student_t.sf(abs(slope / error), free), "note": note,
+                "method": f"linear model of the centred log-ratio; ratio to the geometric mean of the four{per}",
             }  # fmt: skip
+
+
+def _by_time(cohort: pd.DataFrame, known: Flags) -> Iterator[Row]:
+    """Ask, among transplanted patients, how the parts change with the time since the transplant."""
+    months = (
+        numbers(cohort, "months_from_asct") if "months_from_asct" in cohort.columns else np.full(len(cohort), np.nan)
+    )
+    chosen = known & np.isfinite(months)
+    if chosen.sum() < FEWEST_IN_TIME or np.ptp(months[chosen]) == 0:
+        raise UntestableError(f"{int(chosen.sum())} patients with four fractions and a known time since ASCT")
+    parts, note = replace_zeros(cohort.loc[chosen, list(SUBSETS)].to_numpy(np.float64)), _note(cohort, chosen)
+    years = months[chosen][:, None] / 12
+    test = manova(ilr(parts), years)
+    yield {
+        "analysis": "composition_time_manova", "endpoint": ENDPOINT, "n": test.n, "estimate": test.pillai,
+        "statistic": test.f, "p_value": test.p_value, "method": test.method, "note": note,
+    }  # fmt: skip
+    yield from _effects("composition_time", parts, years, [""], note, ", per year since ASCT")

@@ -6,6 +6,7 @@ import pytest
 
 from phenotype.analyses import ESTIMATE_COLUMNS, estimate
 from phenotype.analyses.cohort import dose_rows, flow_rows
+from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.design import make_design
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
@@ -247,3 +248,21 @@ def test_relapses_in_one_group_alone_are_answered_by_the_cause_specific_model(sm
     assert fine["note"].endswith("has no finite estimate; the cause-specific model has one")
     assert np.isfinite(specific["estimate"])
     assert specific["method"].startswith("Firth")
+
+
+def test_time_since_asct_is_a_number_too():
+    """Naive cells that double with each year, in forty patients: the ratio of a year is found, with its direction."""
+    rng = np.random.default_rng(3)
+    years = rng.uniform(0.2, 5, 40)
+    logs = rng.normal(0, 0.2, (40, 4)) + np.outer(years * np.log(2), [1, 0, 0, 0])
+    parts = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    cohort = pd.DataFrame(parts, columns=["naive", "central_memory", "effector_memory", "effector"]).assign(
+        asct_group=np.where(years < 1, "within_1y", "over_1y"), months_from_asct=12 * years
+    )
+    rows = found(composition_rows(cohort, AGE), analysis="composition_time")
+    by_subset = {row["endpoint"]: row for row in rows}
+
+    assert by_subset["naive"]["estimate"] == pytest.approx(2 ** (3 / 4), rel=0.05)
+    assert by_subset["effector"]["estimate"] == pytest.approx(2 ** (-1 / 4), rel=0.05)
+    (few,) = found(composition_rows(cohort.iloc[:5], AGE), analysis="composition_time")
+    assert few["note"] == "not estimated: 5 patients with four fractions and a known time since ASCT"
