@@ -259,10 +259,10 @@ def test_time_since_asct_is_a_number_too():
     cohort = pd.DataFrame(parts, columns=["naive", "central_memory", "effector_memory", "effector"]).assign(
         asct_group=np.where(years < 1, "within_1y", "over_1y"), months_from_asct=12 * years
     )
-    rows = found(composition_rows(cohort, AGE), analysis="composition_time")
+    rows = found(composition_rows(cohort, Analyses(covariates=())), analysis="composition_time")
     by_subset = {row["endpoint"]: row for row in rows}
 
     assert by_subset["naive"]["estimate"] == pytest.approx(2 ** (3 / 4), rel=0.05)
     assert by_subset["effector"]["estimate"] == pytest.approx(2 ** (-1 / 4), rel=0.05)
-    (few,) = found(composition_rows(cohort.iloc[:5], AGE), analysis="composition_time")
+    (few,) = found(composition_rows(cohort.iloc[:5], Analyses(covariates=())), analysis="composition_time")
     assert few["note"] == "not estimated: 5 patients with four fractions and a known time since ASCT"
