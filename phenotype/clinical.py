@@ -62,6 +62,9 @@ DATE_COLUMNS = (
 )  # fmt: skip
 _FLAGS = ("prior_asct", "extramedullary_disease")
 _GRADES = ("crs_grade", "icans_grade")
+_FATAL = 5
+_NOT_DEAD = frozenset({"alive", "none", "not dead", "no"})
+"""What sheets write for the cause of a death that was none; lower case."""
 _MEASURED = {"hb_g_l_d30": (20, 250), "anc_1e9_l_d30": (0, 100), "plt_1e9_l_d30": (0, 3000)}
 """Least and most a patient can have in the unit of the column's name: g/dL and cells per µL lie outside."""
 KNOWN_COLUMNS = ("patient_id", *DATE_COLUMNS, *_FLAGS, *_GRADES, *_MEASURED, "best_response", "death_cause")
@@ -296,14 +299,27 @@ def _row_faults(row: Row, values: Mapping[str, Cell], reference: str) -> Iterato
         first, second = values.get(earlier), values.get(later)
         if isinstance(first, date) and isinstance(second, date) and second < first:
             yield f"{later} is {row[later]!r}, before {earlier} {row[earlier]!r}; one of them is wrong"
-    progressed, seen = values.get("progression_date"), values.get("last_contact_date")
-    alive = values.get("death_date", "at fault") is None
-    if alive and isinstance(progressed, date) and isinstance(seen, date) and progressed > seen:
-        yield f"progression_date is {row['progression_date']!r}, after last_contact_date {row['last_contact_date']!r}"
+    seen, alive = values.get("last_contact_date"), row["death_date"] in MISSING
+    for column in ("response_date", "progression_date"):
+        found = values.get(column)
+        if alive and isinstance(found, date) and isinstance(seen, date) and found > seen:
+            yield f"{column} is {row[column]!r}, after last_contact_date {row['last_contact_date']!r}"
+    if alive:
+        yield from _undated_deaths(row, values)
     dated = [column for column in values if is_asct_date(column) and values[column] is not None]
     if values.get("prior_asct") == 0 and dated:
         found = " and ".join(f"{column} is {row[column]!r}" for column in dated)
         yield f"prior_asct is '0', and {found}; write 1, or remove the date"
+
+
+def _undated_deaths(row: Row, values: Mapping[str, Cell]) -> Iterator[str]:
+    """Find who died by another column: without a date the patient would count as alive."""
+    cause = row["death_cause"]
+    if cause not in MISSING and cause.casefold() not in _NOT_DEAD | _OTHER_SIGNS:
+        yield f"death_cause is {cause!r}, without a death_date; write the date, or leave the cause empty"
+    for column in _GRADES:
+        if values.get(column) == _FATAL:
+            yield f"{column} is '5', a death, without a death_date"
 
 
 def _frame(table: Table, values: Sequence[Mapping[str, Cell]]) -> tuple[pd.DataFrame, list[str]]:

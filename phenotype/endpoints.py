@@ -18,6 +18,8 @@ __all__ = ["GRADE_LIMITS", "cytopenia_grade", "with_endpoints"]
 _COMPLETE = ("sCR", "CR")
 _RESPONSE = (*_COMPLETE, "VGPR", "PR")
 _NO_RESPONSE = ("MR", "SD", "PD")
+_OF_DISEASE = ("progression", "relapse", "disease")
+"""Causes of death that are the disease itself."""
 GRADE_LIMITS: Mapping[str, tuple[float, ...]] = {
     "anaemia_grade": (100, 80),
     "neutropenia_grade": (1.5, 1.0, 0.5),
@@ -52,13 +54,17 @@ def with_endpoints(patients: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
         ======================  =============================================================================
         responder               1 PR or better, 0 less, missing for NE and where no response is known (IMWG)
         complete_response       1 CR or sCR, 0 less, missing likewise
-        pfs_months, pfs_event   infusion to progression or death of any cause (1), else last contact (0)
+        pfs_months, pfs_event   infusion to progression or death of any cause (1), else last contact (0); missing where
+                                the best response is PD and no date says when
         os_months, os_event     infusion to death of any cause (1), else last contact (0)
         cir_months, cir_event   of patients in CR or sCR: to progression (1), death without it (2), else last
-                                contact (0), from infusion or from the date of response
+                                contact (0), from infusion or from the date of response; a death of the disease
+                                (``death_cause`` progression, relapse or disease) is a relapse on that day
         anaemia_grade, ...      CTCAE 5.0 by the blood counts of day 30
-        endpoint_note           why a time is missing
+        endpoint_note           why a time is missing, or rests on more than dates
         ======================  =============================================================================
+
+        A new therapy ends no time.
 
     References
     ----------
@@ -78,14 +84,16 @@ def with_endpoints(patients: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
         for name in ("infusion", "progression", "death", "last_contact", "response")
     )
     complete = best.isin(_COMPLETE).to_numpy(dtype=bool)
+    undated = (best.eq("PD") & progression.isna()).to_numpy(dtype=bool)
+    of_disease = _died_of_disease(patients) & progression.isna().to_numpy(dtype=bool)
     end = death.fillna(contact)
     first = progression.fillna(end)
     start = infusion if settings.relapse_clock == "infusion" else response
     failed, died = progression.notna().to_numpy(dtype=bool), death.notna().to_numpy(dtype=bool)
     times = {
-        "pfs": (infusion, first, np.where(failed | died, 1, 0), np.ones(len(patients), dtype=bool)),
+        "pfs": (infusion, first, np.where(failed | died, 1, 0), ~undated),
         "os": (infusion, end, np.where(died, 1, 0), np.ones(len(patients), dtype=bool)),
-        "cir": (start, first, np.where(failed, 1, np.where(died, 2, 0)), complete),
+        "cir": (start, first, np.where(failed | of_disease, 1, np.where(died, 2, 0)), complete),
     }
     columns: dict[str, Any] = {
         "responder": _flags(best.isin(_RESPONSE), evaluable),
@@ -99,7 +107,15 @@ def with_endpoints(patients: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     for (name, measured), normal in zip(_MEASURED.items(), limits, strict=True):
         values = np.asarray(_column(patients, measured), dtype=np.float64)
         columns[name] = pd.array(cytopenia_grade(values, normal, GRADE_LIMITS[name]), dtype="Int64")
-    columns["endpoint_note"] = _notes(patients, settings, end, complete)
+    missing = {
+        "no infusion_date: no PFS, OS, CIR": infusion.isna().to_numpy(),
+        "neither death_date nor last_contact_date: no OS": (end.isna() & first.notna()).to_numpy(),
+        "neither death_date nor last_contact_date: no PFS, OS, CIR": first.isna().to_numpy(),
+        "best_response is PD, no progression_date: no PFS": undated,
+        "no response_date: no CIR from response": complete & start.isna().to_numpy() & infusion.notna().to_numpy(),
+        "died of the disease, no progression_date: relapse on the day of death": complete & of_disease,
+    }
+    columns["endpoint_note"] = ["; ".join(note for note, who in missing.items() if who[i]) for i in range(len(best))]
     return patients.assign(**columns)
 
 
@@ -126,15 +142,7 @@ def _flags(true: "pd.Series[bool]", known: "pd.Series[bool]") -> "pd.Series[int]
     return true.astype("Int64").where(known)
 
 
-def _notes(
-    patients: pd.DataFrame, settings: Analyses, end: "pd.Series[pd.Timestamp]", complete: NDArray[np.bool_]
-) -> list[str]:
-    """Say why each patient has no times."""
-    infused, followed = _column(patients, "infusion_date").notna(), end.notna()
-    answered = _column(patients, "response_date").notna() | (settings.relapse_clock == "infusion") | ~complete
-    reasons = (
-        (infused, "no infusion_date: no PFS, OS, CIR"),
-        (followed, "neither death_date nor last_contact_date: no OS"),
-        (answered, "no response_date: no CIR from response"),
-    )
-    return ["; ".join(words for known, words in reasons if not known.iloc[i]) for i in range(len(patients))]
+def _died_of_disease(patients: pd.DataFrame) -> NDArray[np.bool_]:
+    """Tell who died on a known day, of the disease by ``death_cause``."""
+    cause = _column(patients, "death_cause").map(lambda words: str(words).strip().casefold())
+    return (cause.isin(_OF_DISEASE) & _column(patients, "death_date").notna()).to_numpy(dtype=bool)

@@ -176,12 +176,12 @@ class Analyses(_Section):
     """Landmark of survival by response: most best responses are reached by month 3."""
     relapse_clock: Literal["infusion", "response"] = "infusion"
     """Start of the time to relapse of patients in CR."""
-    hb_lower_limit: float = Field(default=120, gt=0)
-    """g/L, below which haemoglobin is grade 1 at least: laboratories differ, from 115 to 135."""
-    anc_lower_limit: float = Field(default=2.0, gt=0)
-    """1e9/L, below which neutrophils are grade 1 at least."""
-    plt_lower_limit: float = Field(default=150, gt=0)
-    """1e9/L, below which platelets are grade 1 at least."""
+    hb_lower_limit: float = Field(default=120, gt=100)
+    """g/L, below which haemoglobin is grade 1 at least: laboratories differ, from 115 to 135. Grade 2 starts at 100."""
+    anc_lower_limit: float = Field(default=2.0, gt=1.5)
+    """1e9/L, below which neutrophils are grade 1 at least; grade 2 starts at 1.5."""
+    plt_lower_limit: float = Field(default=150, gt=75)
+    """1e9/L, below which platelets are grade 1 at least; grade 2 starts at 75."""
     permutations: int = Field(default=9999, ge=99, le=1_000_000)
     """Of permutation tests: 9,999 give a p of 0.05 to within 0.004."""
     imputations: int = Field(default=0, ge=0, le=200)

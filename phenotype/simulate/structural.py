@@ -91,7 +91,7 @@ def draw_cohort(patients: int, rng: np.random.Generator) -> pd.DataFrame:
         "extramedullary_disease": emd.astype(int),
         "prior_asct": asct.astype(int),
         "asct_group": np.array(_GROUPS)[group],
-        "best_response": _best_response(complete_response, asct, z, observed, rng),
+        "best_response": _best_response(complete_response, asct, z, progression, observed, rng),
         "progression_event": (progression <= observed).astype(int),
         "progression_months": np.where(progression <= observed, progression, np.nan),
         "death_event": (death <= follow_up).astype(int),
@@ -221,9 +221,12 @@ def _covariates(asct: Flags, rng: np.random.Generator) -> dict[str, object]:
 
 
 def _best_response(
-    complete: Flags, asct: Flags, z: Numbers, observed: Numbers, rng: np.random.Generator
+    complete: Flags, asct: Flags, z: Numbers, progression: Numbers, observed: Numbers, rng: np.random.Generator
 ) -> NDArray[np.str_]:
-    """Draw the best response; the not evaluable have the shortest follow-up, the unfit do not respond."""
+    """Draw the best response; the not evaluable have the shortest follow-up, the unfit do not respond.
+
+    Who was never seen to progress has no PD.
+    """
     n = len(z)
     response = np.where(rng.random(n) < 0.39, "PR", "VGPR").astype("<U4")
     response[complete] = np.where(rng.random(n) < 0.78, "sCR", "CR")[complete]
@@ -231,7 +234,7 @@ def _best_response(
     tendency = -z + 0.5 * asct + rng.standard_normal(n)
     none = _ranked(np.where(complete | not_evaluable, -np.inf, tendency), round(7 * n / _PUBLISHED))
     none &= ~complete & ~not_evaluable
-    response[none] = np.where(rng.random(n) < 0.6, "SD", "PD")[none]
+    response[none] = np.where((rng.random(n) < 0.6) | (progression > observed), "SD", "PD")[none]
     response[not_evaluable] = "NE"
     return response
 

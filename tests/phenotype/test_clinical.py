@@ -213,6 +213,27 @@ def test_the_same_day_is_possible(tmp_path):
     assert len(read(tmp_path, "A,2024-03-01,0,,2024-03-01,2024-03-01,2024-03-01,2024-03-01\n", header).table) == 1
 
 
+@pytest.mark.parametrize("column", ["response_date", "progression_date"])
+def test_nothing_is_seen_after_the_last_contact(tmp_path, column):
+    """Time from response to last contact would be negative; a patient who died was seen until then."""
+    header = f"{HEADER},{column},last_contact_date,death_date"
+    found = faults(tmp_path, "A,2024-03-01,0,,2024-05-01,2024-04-01,\n", header)
+
+    assert found == (f"row 2: {column} is '2024-05-01', after last_contact_date '2024-04-01'",)
+    assert len(read(tmp_path, "A,2024-03-01,0,,2024-05-01,2024-04-01,2024-06-01\n", header).table) == 1
+
+
+def test_a_death_has_a_date(tmp_path):
+    """A patient with a cause of death and no date would be followed as alive."""
+    header = f"{HEADER},death_cause,crs_grade"
+    found = faults(tmp_path, "A,2024-03-01,0,,infection,\nB,2024-03-01,0,,,5\nC,2024-03-01,0,,alive,2\n", header)
+
+    assert found == (
+        "row 2: death_cause is 'infection', without a death_date; write the date, or leave the cause empty",
+        "row 3: crs_grade is '5', a death, without a death_date",
+    )
+
+
 def test_a_patient_is_there_once(tmp_path):
     """Two rows would count a patient twice; the cells that differ say which row is right."""
     found = faults(tmp_path, "A,2024-03-01,0,\nA,2024-03-02,0,\nA,2024-03-01,0,\n,2024-03-01,0,\n")

@@ -48,7 +48,20 @@ def test_without_an_end_there_is_no_time_and_a_reason():
 
     assert np.isnan(found["pfs_months"])
     assert pd.isna(found["os_event"])
-    assert found["endpoint_note"] == "neither death_date nor last_contact_date: no OS"
+    assert found["endpoint_note"] == "neither death_date nor last_contact_date: no PFS, OS, CIR"
+    relapsed = derived(progression_date="2024-01-11")
+    assert (relapsed["pfs_event"], relapsed["endpoint_note"]) == (1, "neither death_date nor last_contact_date: no OS")
+
+
+@pytest.mark.parametrize("end", ["last_contact_date", "death_date"])
+def test_progression_on_a_day_nobody_wrote_down_is_no_censoring(end):
+    """A best response of PD is a progression: followed to the last contact, it would count as free of it."""
+    found = derived(best_response="PD", **{end: "2024-06-01"})
+
+    assert np.isnan(found["pfs_months"])
+    assert pd.isna(found["pfs_event"])
+    assert found["os_months"] > 0
+    assert found["endpoint_note"] == "best_response is PD, no progression_date: no PFS"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,21 @@ def test_relapse_competes_with_death_in_remission(cells, months, event):
 
     assert (found["cir_months"] * MONTH, found["cir_event"]) == (pytest.approx(months), event)
     assert pd.isna(derived(best_response="VGPR", **cells)["cir_event"])
+
+
+@pytest.mark.parametrize("cause", ["progression", "Relapse", "disease"])
+def test_a_death_of_the_disease_in_remission_is_a_relapse(cause):
+    """Counted as a competing event, the worst relapses would lower the incidence of relapse; the note says so."""
+    found = derived(best_response="CR", death_date="2024-03-01", death_cause=cause)
+
+    assert (found["cir_months"] * MONTH, found["cir_event"]) == (pytest.approx(60), 1)
+    assert found["endpoint_note"] == "died of the disease, no progression_date: relapse on the day of death"
+    other = derived(best_response="CR", death_date="2024-03-01", death_cause="infection")
+    assert (other["cir_event"], other["endpoint_note"]) == (2, "")
+    dated = derived(
+        best_response="CR", progression_date="2024-02-01", death_date="2024-03-01", death_cause="progression"
+    )
+    assert (dated["cir_months"] * MONTH, dated["endpoint_note"]) == (pytest.approx(31), "")
 
 
 def test_the_clock_of_relapse_can_start_with_the_response():

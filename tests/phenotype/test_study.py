@@ -101,6 +101,19 @@ def test_every_repair_on_request_can_be_asked_for(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("setting", "least"),
+    [("hb_lower_limit = 12", "100"), ("anc_lower_limit = 1.5", "1.5"), ("plt_lower_limit = 75", "75")],
+)
+def test_a_lower_limit_of_normal_lies_above_grade_2(tmp_path, setting, least):
+    """Haemoglobin in g/dL would stop the run at its end, after all gating; it is told before."""
+    name, value = setting.split(" = ")
+
+    assert faults(tmp_path, f"{FILES}[analyses]\n{setting}\n") == (
+        f"study.toml: [analyses] {name} is {value}; it should be greater than {least}",
+    )
+
+
 def test_settings_are_json_without_paths_of_this_machine(tmp_path):
     """run.json is shared with others: it repeats what was typed, and the defaults that applied."""
     settings = study(tmp_path, FILES).settings()
