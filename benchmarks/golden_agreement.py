@@ -15,6 +15,7 @@ from tests.phenotype.statistics import (
     golden_cox,
     golden_logistic,
     golden_survival,
+    golden_tables,
 )
 from tests.phenotype.statistics.agreement import compare
 from tests.phenotype.statistics.conftest import read_case
@@ -25,6 +26,7 @@ CASES = {
     **golden_competing.CASES,
     **golden_logistic.CASES,
     **golden_composition.CASES,
+    **golden_tables.CASES,
 }
 
 

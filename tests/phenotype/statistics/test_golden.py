@@ -8,6 +8,7 @@ from tests.phenotype.statistics import (
     golden_cox,
     golden_logistic,
     golden_survival,
+    golden_tables,
 )
 from tests.phenotype.statistics.agreement import compare
 from tests.phenotype.statistics.conftest import read_case
@@ -18,6 +19,7 @@ CASES = {
     **golden_competing.CASES,
     **golden_logistic.CASES,
     **golden_composition.CASES,
+    **golden_tables.CASES,
 }
 
 
