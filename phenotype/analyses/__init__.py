@@ -5,6 +5,7 @@ is a row too, whose note says why.
 """
 
 from phenotype.analyses.all import cohort_of, estimate
+from phenotype.analyses.curves import CURVE_COLUMNS, curve_table
 from phenotype.analyses.rows import ESTIMATE_COLUMNS
 
-__all__ = ["ESTIMATE_COLUMNS", "cohort_of", "estimate"]
+__all__ = ["CURVE_COLUMNS", "ESTIMATE_COLUMNS", "cohort_of", "curve_table", "estimate"]

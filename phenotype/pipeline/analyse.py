@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from phenotype import __version__
-from phenotype.analyses import cohort_of, estimate
+from phenotype.analyses import cohort_of, curve_table, estimate
 from phenotype.clinical import derive_groups, read_clinical
 from phenotype.errors import StudyError
 from phenotype.fractions import read_fractions
@@ -92,6 +92,7 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
         write_frame(folder / "cohort.csv", cohort)
         write_frame(folder / "comparisons.csv", compare_groups(cohort, family=study.comparisons.family))
         write_frame(folder / "estimates.csv", estimates)
+        write_frame(folder / "curves.csv", curve_table(cohort, study.analyses))
         write_frame(folder / "published.csv", beside_published(estimates))
         inputs = [study.path, study.clinical, study.kinetics, subsets]
         write_json(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from gating import ControlValues, Spillover, Teaching, file_spillover, pool_controls
 from phenotype import __version__
-from phenotype.analyses import cohort_of, estimate
+from phenotype.analyses import cohort_of, curve_table, estimate
 from phenotype.drift import DRIFT_COLUMNS, check_outliers, drift_rows
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
 from phenotype.panels import panels_are_whole
@@ -376,6 +376,7 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     write_frame(folder / "robustness.csv", _robustness(plan, cohort, subsets, results.gatings))
     estimates = estimate(cohort, plan.study.analyses)
     write_frame(folder / "estimates.csv", estimates)
+    write_frame(folder / "curves.csv", curve_table(cohort, plan.study.analyses))
     write_frame(folder / "published.csv", beside_published(estimates))
     return {"cohort": cohort, "comparisons": comparisons}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phenotype.analyses import ESTIMATE_COLUMNS, estimate
+from phenotype.analyses import ESTIMATE_COLUMNS, curve_table, estimate
 from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.design import make_design
@@ -266,3 +266,16 @@ def test_time_since_asct_is_a_number_too():
     assert by_subset["effector"]["estimate"] == pytest.approx(2 ** (-1 / 4), rel=0.05)
     (few,) = found(composition_rows(cohort.iloc[:5], Analyses(covariates=())), analysis="composition_time")
     assert few["note"] == "not estimated: 5 patients with four fractions and a known time since ASCT"
+
+
+def test_curves_are_those_of_the_rates(small):
+    """The curve at 6 months is the rate at 6 months; at risk just before, and everybody is accounted for."""
+    table = curve_table(small, AGE)
+    pfs = table[(table["endpoint"] == "PFS") & (table["level"] == "all")]
+    (rate,) = found(survival_rows(small, AGE), analysis="survival_rate", endpoint="PFS", term="", level="all", time=6.0)
+
+    assert pfs[pfs["time"] <= 6]["estimate"].iloc[-1] == rate["estimate"]
+    assert (pfs["time"].iloc[0], pfs["at_risk"].iloc[0], pfs["estimate"].iloc[0]) == (0, 12, 1)
+    assert pfs["events"].sum() + pfs["censored"].sum() == 12
+    relapse = table[(table["endpoint"] == "relapse") & (table["level"] == "all")]
+    assert relapse[["events", "competing", "censored"]].sum().tolist() == [1, 0, 4]

@@ -25,7 +25,7 @@ def test_from_its_own_fractions_a_study_has_the_tables_of_its_run(gated):
     found = analyse_study(gated, results / "subsets.csv")
 
     assert found.folder == gated.parent / "analysis"
-    for name in ("cohort.csv", "comparisons.csv", "estimates.csv", "published.csv"):
+    for name in ("cohort.csv", "comparisons.csv", "estimates.csv", "curves.csv", "published.csv"):
         assert (found.folder / name).read_bytes() == (results / name).read_bytes(), name
 
 

@@ -1,0 +1,87 @@
+"""The curves themselves: curves.csv, a row per patient group and distinct time, for figures and for anybody's own."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phenotype.analyses.design import numbers
+from phenotype.analyses.relapse import CAUSES
+from phenotype.analyses.rows import Row
+from phenotype.analyses.survival import ENDPOINTS, group_members, observed
+from phenotype.statistics.competing import cumulative_incidence
+from phenotype.statistics.survival import kaplan_meier
+from phenotype.study import Analyses
+
+__all__ = ["CURVE_COLUMNS", "curve_table"]
+
+CURVE_COLUMNS = (
+    "endpoint", "term", "level", "time", "at_risk", "events", "competing", "censored", "estimate", "ci_low", "ci_high",
+)  # fmt: skip
+
+
+def curve_table(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
+    """Return every curve: survival for PFS and OS, cumulative incidence for relapse and death without it.
+
+    Parameters
+    ----------
+    cohort
+        As :func:`phenotype.analyses.cohort_of` returns.
+    settings
+        ``[analyses]`` of the study: the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``CURVE_COLUMNS``. ``at_risk`` is just before the time, the estimate just after it; a curve starts with
+        a row of time 0. A group without patients has no rows.
+    """
+    rows: list[Row] = []
+    relapse = numbers(cohort, "cir_months"), numbers(cohort, "cir_event")
+    for (term, level), who in group_members(cohort).items():
+        for endpoint in ENDPOINTS:
+            found = _survival(*observed(cohort, endpoint).of(who), settings.interval)
+            rows += [{"endpoint": endpoint, "term": term, "level": level} | row for row in found]
+        chosen = who & np.isfinite(relapse[0]) & np.isfinite(relapse[1])
+        for endpoint, cause in CAUSES.items():
+            found = _incidence(relapse[0][chosen], relapse[1][chosen].astype(np.int64), cause)
+            rows += [{"endpoint": endpoint, "term": term, "level": level} | row for row in found]
+    return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+
+
+def _survival(time: NDArray[np.float64], event: NDArray[np.bool_], interval: str) -> Iterator[Row]:
+    if not len(time):
+        return
+    curve = kaplan_meier(time, event, interval=interval)
+    if curve.time[0] > 0:
+        yield _start(curve.n, 1.0)
+    for i, moment in enumerate(curve.time):
+        yield {
+            "time": moment, "at_risk": int(curve.at_risk[i]), "events": int(curve.events[i]), "competing": 0,
+            "censored": int(curve.censored[i]), "estimate": curve.survival[i], "ci_low": curve.low[i],
+            "ci_high": curve.high[i],
+        }  # fmt: skip
+
+
+def _incidence(time: NDArray[np.float64], status: NDArray[np.int64], cause: int) -> Iterator[Row]:
+    if not len(time):
+        return
+    curve = cumulative_incidence(time, status, cause=cause)
+    left = np.append(curve.at_risk[1:], 0)
+    if curve.time[0] > 0:
+        yield _start(curve.n, 0.0)
+    for i, moment in enumerate(curve.time):
+        gone = int(curve.events[i] + curve.competing[i])
+        yield {
+            "time": moment, "at_risk": int(curve.at_risk[i]), "events": int(curve.events[i]),
+            "competing": int(curve.competing[i]), "censored": int(curve.at_risk[i] - left[i]) - gone,
+            "estimate": curve.incidence[i], "ci_low": curve.low[i], "ci_high": curve.high[i],
+        }  # fmt: skip
+
+
+def _start(n: int, estimate: float) -> Row:
+    return {
+        "time": 0.0, "at_risk": n, "events": 0, "competing": 0, "censored": 0, "estimate": estimate,
+        "ci_low": np.nan, "ci_high": np.nan,
+    }  # fmt: skip
