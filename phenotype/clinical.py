@@ -14,6 +14,7 @@ import pandas as pd
 
 from gating import missing
 from phenotype.errors import StudyError
+from phenotype.expansion import EXPANSION_COLUMNS
 from phenotype.study import Study
 from phenotype.subsets import SUBSETS
 from phenotype.tables import (
@@ -84,7 +85,7 @@ _IN_ORDER = (
 _DERIVED = (
     "days_from_asct", "months_from_asct", "asct_note", *SUBSETS, "responder", "complete_response", "pfs_months",
     "pfs_event", "os_months", "os_event", "cir_months", "cir_event", "anaemia_grade", "neutropenia_grade",
-    "thrombocytopenia_grade", "endpoint_note",
+    "thrombocytopenia_grade", "endpoint_note", *EXPANSION_COLUMNS,
 )  # fmt: skip
 """Columns of cohort.csv that the run itself fills."""
 _AGES = ("age", "age_years")
@@ -403,8 +404,9 @@ def _asct_faults(table: Table) -> Iterator[str]:
 def _covariate_faults(table: Table, study: Study) -> Iterator[str]:
     """Find covariates of [analyses] that the sheet does not have; the default ones may be absent."""
     wanted = study.analyses.covariates if "covariates" in study.analyses.model_fields_set else ()
+    derived = _DERIVED if study.kinetics else set(_DERIVED) - set(EXPANSION_COLUMNS)
     for name in wanted:
-        if name not in table.columns and name not in _DERIVED:
+        if name not in table.columns and name not in derived:
             yield missing("covariate", name, table.columns, f"{study.path.name}: [analyses] of {table.name}")
 
 

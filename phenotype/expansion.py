@@ -4,19 +4,23 @@ Values below the limit of detection are no zeros. Before the first value that ca
 two that can, they are left out; after the last, they say only that nothing is missing of the exposure.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AUC_DAYS", "MEASURES", "Expansion", "expansion", "expansion_table"]
+__all__ = ["AUC_DAYS", "EXPANSION_COLUMNS", "MEASURES", "NEVER", "Expansion", "expansion", "expansion_table"]
 
 MEASURES = ("cart_pct_of_t", "cart_per_ul", "copies_per_ug")
 AUC_DAYS = 28.0
 """End of the exposure: the window of published CAR-T kinetics."""
 FEWEST = 3
 """Samples up to day 28 that a peak needs: of two, the larger is as likely on the way up as on the way down."""
+_FEWEST_AREA = 4
+"""Samples that the exposure to day 28 rests on, at least: what is asked of published kinetics."""
+NEVER = "never detected"
+"""Note of a patient who was sampled, and in whom nothing was above the limit of detection."""
 _TERMINAL = 3
 """Values after the peak that a half-life needs."""
 
@@ -42,13 +46,18 @@ class Expansion:
     note: str
 
 
+EXPANSION_COLUMNS = tuple(f"{measure}_{field.name}" for measure in MEASURES for field in fields(Expansion))
+"""What :func:`expansion_table` can have."""
+
+
 def expansion(days: ArrayLike, values: ArrayLike, below: ArrayLike) -> Expansion:
     """Describe one patient's curve.
 
     The exposure is by linear trapezoids where values rise or one is 0, by logarithmic ones where they fall; blood
-    before the first sample had none. It is given only if a sample was taken on day 28 or later, or nothing could be
-    detected any more. The half-life is that of the line through the logarithms of the last three or more values after
-    the peak, of those lines the one with the largest adjusted R squared.
+    before the first sample had none. It is given only if four samples or more lie on it, and cells were still measured
+    on day 28 or later, or not detected any more by then. A peak has a sample after it: a curve that ends with its
+    largest value may still rise. The half-life is that of the line through the logarithms of the last three or more
+    values after the peak, of those lines the one with the largest adjusted R squared.
 
     Parameters
     ----------
@@ -73,18 +82,22 @@ def expansion(days: ArrayLike, values: ArrayLike, below: ArrayLike) -> Expansion
     early = int((time <= AUC_DAYS).sum())
     seen = level > 0
     if early < FEWEST or not seen.any():
-        why = f"{early} samples up to day {AUC_DAYS:g}, a peak needs {FEWEST}" if early < FEWEST else "never detected"
+        why = f"{early} samples up to day {AUC_DAYS:g}, a peak needs {FEWEST}" if early < FEWEST else NEVER
         return Expansion(*(float("nan"),) * 7, len(time), why)
     first, last = np.flatnonzero(seen)[0], np.flatnonzero(seen)[-1]
     peak = int(np.argmax(np.where(seen, level, -1)))
     kept = ~unseen | (np.arange(len(time)) < first)
-    auc, why_not = _exposure(time[kept], np.where(unseen, 0.0, level)[kept], gone=bool(unseen[last + 1 :].any()))
+    cmax, tmax, rising = float(level[peak]), float(time[peak]), ""
+    if peak == len(time) - 1:
+        cmax, tmax, rising = float("nan"), float("nan"), f"no peak: the last value, of day {tmax:g}, is the largest"
+    gone = bool((unseen & (time <= AUC_DAYS))[last + 1 :].any())
+    auc, why_not = _exposure(time[kept], level[kept], gone=gone, samples=early + int(time[last] > AUC_DAYS))
     after = seen & (np.arange(len(time)) > peak)
     half_life, fit = _half_life(time[after], level[after])
     slow = "" if np.isfinite(half_life) else "no half-life: fewer than three falling values after the peak"
     return Expansion(
-        float(level[peak]), float(time[peak]), float(level[last]), float(time[last]), auc, half_life, fit, len(time),
-        "; ".join(filter(None, [why_not, slow])),
+        cmax, tmax, float(level[last]), float(time[last]), auc, half_life, fit, len(time),
+        "; ".join(filter(None, [rising, why_not, slow])),
     )  # fmt: skip
 
 
@@ -127,12 +140,16 @@ def _in_order(days: ArrayLike, values: ArrayLike, below: ArrayLike) -> tuple[Val
     return time[kept][order], np.where(unseen, 0.0, level)[kept][order], unseen[kept][order]
 
 
-def _exposure(time: Values, level: Values, *, gone: bool) -> tuple[float, str]:
+def _exposure(time: Values, level: Values, *, gone: bool, samples: int) -> tuple[float, str]:
     """Return the area to day 28, and why there is none."""
+    if samples < _FEWEST_AREA:
+        return float("nan"), f"no exposure: {samples} samples on its curve, it needs {_FEWEST_AREA}"
     if time[0] > 0:
         time, level = np.r_[0.0, time], np.r_[0.0, level]
     if time[-1] < AUC_DAYS and not gone:
-        return float("nan"), f"no exposure: the last sample is of day {time[-1]:g}"
+        return float(
+            "nan"
+        ), f"no exposure: the last value is of day {time[-1]:g}, and nothing says that cells were gone by day 28"
     if time[-1] > AUC_DAYS:
         inside = time < AUC_DAYS
         end = _between(time, level, AUC_DAYS)

@@ -1,6 +1,6 @@
 """kinetics.csv: CAR-T cells in blood, a row per patient and day."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
@@ -19,7 +19,7 @@ from phenotype.tables import (
     read_table,
 )
 
-__all__ = ["read_kinetics"]
+__all__ = ["kinetics_notes", "read_kinetics"]
 
 _REQUIRED = ("patient_id", "day", "cart_pct_of_t")
 _KINDS: dict[str, Kind] = {
@@ -70,6 +70,15 @@ def read_kinetics(study: Study) -> pd.DataFrame | None:
         ]
         columns[column] = pd.Series(cells, dtype=_DTYPES.get(column, "object"))
     return pd.DataFrame(columns)
+
+
+def kinetics_notes(study: Study, kinetics: pd.DataFrame | None, patients: Collection[str]) -> list[str]:
+    """Say whose curve is in no number, since the clinical sheet does not have the patient."""
+    if study.kinetics is None or kinetics is None:
+        return []
+    strangers = [str(patient) for patient in kinetics["patient_id"].unique() if patient not in patients]
+    name, sheet = study.kinetics.name, study.clinical.name
+    return [f"{name}: patient {patient!r} is not in {sheet}; the curve is in no number" for patient in strangers]
 
 
 def _row_faults(table: Table) -> Iterator[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from phenotype.analyses.design import numbers
 from phenotype.analyses.rows import Row, attempt
 from phenotype.analyses.survival import group_members
-from phenotype.expansion import MEASURES
+from phenotype.expansion import MEASURES, NEVER
 from phenotype.statistics.contrasts import MIN_GROUP, median_interval
 from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
 
@@ -18,6 +18,8 @@ __all__ = ["expansion_rows", "median_row"]
 
 _DESCRIBED = ("cmax", "tmax_day", "clast", "tlast_day", "auc_0_28", "half_life_days")
 _TESTED = ("cmax", "auc_0_28")
+"""Of a patient in whom nothing was ever detected these are below all others: 0, where only ranks count. Left out, such
+patients would make expansion look alike in groups that differ in who expands at all."""
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -39,7 +41,8 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
             column = f"{measure}_{name}"
             if column not in cohort.columns:
                 continue
-            values = numbers(cohort, column)
+            never = (cohort[f"{measure}_note"] == NEVER).to_numpy(dtype=bool) & (name in _TESTED)
+            values = np.where(never, 0.0, numbers(cohort, column))
             for (term, level), who in groups.items():
                 shared = {"analysis": "expansion_median", "endpoint": column, "term": term, "level": level}
                 rows += attempt(shared, partial(median_row, values[who]))
@@ -70,7 +73,7 @@ def median_row(values: Values) -> Iterator[Row]:
     words = "exact 95 % interval from order statistics" if np.isfinite(low) else "too few patients for a 95 % interval"
     yield {
         "n": len(known), "estimate": median, "ci_low": low, "ci_high": high, "method": f"median; {words}",
-        "note": f"quartiles {q1:.4g} to {q3:.4g}, range {known[0]:.4g} to {known[-1]:.4g}",
+        "note": f"quartiles {q1:.4g} to {q3:.4g}, range {known[0]:.4g} to {known[-1]:.4g}{_unseen(known)}",
     }  # fmt: skip
 
 
@@ -85,5 +88,12 @@ def _test(first: Values, second: Values) -> Iterator[Row]:
     yield {
         "n": len(a) + len(b), "estimate": shift, "ci_low": low, "ci_high": high, "statistic": found.statistic,
         "p_value": found.p_value, "method": f"{found.method}; Hodges-Lehmann shift",
-        "note": f"medians {np.median(a):.4g} of {len(a)} and {np.median(b):.4g} of {len(b)}; Cliff's delta {delta:.2f}",
+        "note": f"medians {np.median(a):.4g} of {len(a)} and {np.median(b):.4g} of {len(b)}; Cliff's delta {delta:.2f}"
+        f"{_unseen(np.concatenate([a, b]))}",
     }  # fmt: skip
+
+
+def _unseen(values: Values) -> str:
+    """Say how many are 0 since nothing was ever detected: a measured peak is above 0."""
+    never = int((values == 0).sum())
+    return f"; {never} never detected, as 0" if never else ""

@@ -10,7 +10,7 @@ from phenotype.analyses import cohort_of, curve_table, estimate
 from phenotype.clinical import derive_groups, read_clinical
 from phenotype.errors import StudyError
 from phenotype.fractions import read_fractions
-from phenotype.kinetics import read_kinetics
+from phenotype.kinetics import kinetics_notes, read_kinetics
 from phenotype.pipeline.ledger import file_hash
 from phenotype.pipeline.write import write_frame, write_json, writing_to
 from phenotype.published import beside_published
@@ -85,6 +85,7 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
     known = set(patients["patient_id"])
     if not known & set(fractions.index):
         raise StudyError([f"{subsets.name}: none of its patients is in {study.clinical.name}"])
+    notes = (*found["clinical"].notes, *kinetics_notes(study, found["kinetics"], known))
     cohort = cohort_of(patients, fractions, found["kinetics"], study.analyses)
     estimates = estimate(cohort, study.analyses)
     folder = out or path.parent / "analysis"
@@ -103,7 +104,7 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
                 "version": __version__,
                 "settings": study.settings(),
                 "inputs": {one.name: file_hash(one) for one in inputs if one is not None},
-                "notes": list(found["clinical"].notes),
+                "notes": list(notes),
             },
         )
     complete = fractions.dropna().index
@@ -114,6 +115,6 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
         without_clinical=tuple(str(name) for name in fractions.index if name not in known),
         without_fractions=tuple(name for name in patients["patient_id"] if name not in set(complete)),
         not_estimated=int(estimates["note"].str.startswith("not estimated").sum()),
-        notes=found["clinical"].notes,
+        notes=notes,
         seconds=time.perf_counter() - started,
     )

@@ -24,7 +24,7 @@ from gating import (
 from phenotype.clinical import Clinical, derive_groups, read_clinical
 from phenotype.errors import StudyError
 from phenotype.frequencies import CountLimits
-from phenotype.kinetics import read_kinetics
+from phenotype.kinetics import kinetics_notes, read_kinetics
 from phenotype.pipeline.files import (
     GATED_ROLES,
     Failure,
@@ -145,7 +145,12 @@ def make_plan(path: Path) -> Plan:
         kinetics=kinetics,
         join=join,
         failures=(*failures, *unusable),
-        notes=(*notes, *join.look_alikes, *clinical.notes),
+        notes=(
+            *notes,
+            *join.look_alikes,
+            *clinical.notes,
+            *kinetics_notes(study, kinetics, set(clinical.table["patient_id"])),
+        ),
         metadata=metadata,
         stains=stains,
         references=references,

@@ -334,6 +334,26 @@ def test_columns_that_the_run_fills_are_not_read(tmp_path):
     assert "column 'naive' is derived by the run; it was not read" in clinical.notes[0]
 
 
+def test_a_cohort_of_an_earlier_run_can_be_the_sheet(tmp_path):
+    """Its derived columns, peaks among them, are derived anew; two of one name would stop the run."""
+    found = read(tmp_path, "A,2024-03-01,0,,80,12\n", f"{HEADER},cart_pct_of_t_cmax,pfs_months")
+
+    assert not {"cart_pct_of_t_cmax", "pfs_months"} & set(found.table.columns)
+    assert "column 'cart_pct_of_t_cmax' is derived by the run; it was not read" in found.notes[0]
+
+
+def test_a_peak_is_no_covariate_of_a_study_without_kinetics(tmp_path):
+    """It would be left out of the models, and nobody told."""
+    study = study_with(tmp_path, "A,2024-03-01,0,\n")
+    text = study.path.read_text(encoding="utf-8") + '[analyses]\ncovariates = "cart_pct_of_t_cmax"\n'
+    study.path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(StudyError, match="no covariate 'cart_pct_of_t_cmax'"):
+        read_clinical(read_study(study.path))
+    study.path.write_text(text.replace("[asct]", 'kinetics = "k.csv"\n[asct]'), encoding="utf-8")
+    assert len(read_clinical(read_study(study.path)).table) == 1
+
+
 def test_a_column_that_is_almost_known_is_noted(tmp_path):
     """A misspelt death_date would lose every death."""
     (note,) = read(tmp_path, "A,2024-03-01,0,,2025-01-01\n", HEADER + ",deaths_date").notes

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phenotype.expansion import expansion, expansion_table
+from phenotype.expansion import EXPANSION_COLUMNS, expansion, expansion_table
 
 
 def curve(days, values, below=None):
@@ -33,7 +33,9 @@ def test_exposure_is_cut_at_day_28():
 
 def test_blood_before_the_first_sample_had_none():
     """A first sample on day 7 stands on a line from day 0."""
-    assert curve([7, 14, 28], [10, 40, 20]).auc_0_28 == curve([0, 7, 14, 28], [None, 10, 40, 20]).auc_0_28
+    late = curve([7, 14, 21, 28], [10, 40, 30, 20])
+
+    assert late.auc_0_28 == curve([0, 7, 14, 21, 28], [None, 10, 40, 30, 20]).auc_0_28
 
 
 def test_below_the_limit_is_no_zero_once_cells_were_seen():
@@ -50,10 +52,37 @@ def test_without_a_late_sample_there_is_no_exposure_unless_cells_were_gone():
 
     assert np.isnan(cut.auc_0_28)
     assert (
-        cut.note
-        == "no exposure: the last sample is of day 14; no half-life: fewer than three falling values after the peak"
+        cut.note == "no exposure: the last value is of day 14, and nothing says that cells were gone by day 28; "
+        "no half-life: fewer than three falling values after the peak"
     )
     assert gone.auc_0_28 == pytest.approx(280 + 20 * 3 / np.log(80 / 60) + 20 * 4 / np.log(60 / 40))
+
+
+def test_gone_long_after_day_28_does_not_say_when():
+    """Below the limit on day 60 tells nothing of days 14 to 28: half of the exposure may lie there."""
+    found = curve([0, 7, 10, 14, 60], [None, 80, 60, 40, None])
+
+    assert np.isnan(found.auc_0_28)
+    assert found.cmax == 80
+
+
+def test_a_curve_that_ends_with_its_largest_value_has_no_peak():
+    """It may still rise: the value is a lower bound; a sample below the limit after it is one after it."""
+    found = curve([0, 4, 7, 10], [None, 5, 20, 60])
+
+    assert np.isnan([found.cmax, found.tmax_day]).all()
+    assert (found.clast, found.tlast_day) == (60, 10)
+    assert found.note.startswith("no peak: the last value, of day 10, is the largest; ")
+    assert curve([0, 4, 7, 10, 14], [None, 5, 20, 60, None]).cmax == 60
+
+
+def test_an_exposure_rests_on_four_samples():
+    """Of three, one trapezoid is most of the area."""
+    found = curve([7, 14, 28], [10, 40, 20])
+
+    assert np.isnan(found.auc_0_28)
+    assert found.note.startswith("no exposure: 3 samples on its curve, it needs 4")
+    assert found.cmax == 40
 
 
 def test_the_half_life_is_that_of_the_terminal_line():
@@ -102,4 +131,5 @@ def test_the_table_has_each_measure_that_the_sheet_has():
     assert table.index.tolist() == ["P1", "P2"]
     assert (table.loc["P1", "cart_pct_of_t_cmax"], table.loc["P1", "cart_pct_of_t_tmax_day"]) == (50, 14)
     assert np.isnan(table.loc["P1", "cart_per_ul_cmax"])
+    assert set(table.columns) <= set(EXPANSION_COLUMNS)
     assert table.loc["P2", "cart_pct_of_t_note"] == "2 samples up to day 28, a peak needs 3"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from phenotype.errors import StudyError
-from phenotype.kinetics import read_kinetics
+from phenotype.kinetics import kinetics_notes, read_kinetics
 from phenotype.study import Study, read_study
 
 FILES = '[study]\nname = "x"\nsamples = "s.csv"\nclinical = "c.csv"\ntemplate = "g.csv"\n'
@@ -68,6 +68,17 @@ def test_all_faults_at_once(tmp_path):
         "kinetics.csv: row 7: copies_per_ug is '1e'; write a number without unit, or leave the cell empty, or NA",
         "kinetics.csv: row 7: below_lod is 'yes'; write 1 for yes, 0 for no, or leave it empty",
     )
+
+
+def test_a_curve_of_nobody_in_the_clinical_sheet_is_told(tmp_path):
+    """P1 for P01: the patient would have no peak, and nothing would say why."""
+    study = study_with(tmp_path, "patient_id,day,cart_pct_of_t\nP1,7,5\nP1,14,6\nP02,7,5\n")
+    kinetics = read_kinetics(study)
+
+    assert kinetics_notes(study, kinetics, {"P01", "P02"}) == [
+        "kinetics.csv: patient 'P1' is not in c.csv; the curve is in no number"
+    ]
+    assert kinetics_notes(study, kinetics, {"P1", "P02"}) == []
 
 
 def test_missing_columns_are_named(tmp_path):

@@ -8,6 +8,7 @@ from phenotype.analyses import ESTIMATE_COLUMNS, curve_table, estimate
 from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.design import make_design
+from phenotype.analyses.expansion import expansion_rows
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
 from phenotype.analyses.rows import attempt, estimates_table
@@ -175,6 +176,23 @@ def test_toxicity_that_the_sheet_does_not_have_is_not_zero(small):
 
     assert found(rows, endpoint="CRS grade 3 or 4", level="all")[0]["events"] == 3
     assert not [row for row in rows if "ICANS" in row["endpoint"]]
+
+
+def test_who_never_had_cells_is_below_all_who_had(small):
+    """Three of six with ASCT never expanded: without them the groups look alike."""
+    small["cart_pct_of_t_cmax"] = [50.0, 60, 70, 80, 90, 40, 55, 65, 75, None, None, None]
+    small["cart_pct_of_t_note"] = [""] * 9 + ["never detected"] * 3
+    rows = expansion_rows(small)
+    (test,) = found(rows, analysis="expansion_test", level="asct against none")
+    (median,) = found(rows, analysis="expansion_median", term="asct", level="asct")
+
+    assert test["n"] == 12
+    assert test["statistic"] == 9
+    assert test["note"].endswith("; 3 never detected, as 0")
+    assert median["estimate"] == pytest.approx(27.5)
+    small["cart_pct_of_t_note"] = [""] * 9 + ["1 samples up to day 28, a peak needs 3"] * 3
+    (test,) = found(expansion_rows(small), analysis="expansion_test", level="asct against none")
+    assert test["n"] == 9
 
 
 def test_a_design_is_of_complete_patients_and_says_what_does_not_vary(small):
