@@ -16,6 +16,7 @@ from phenotype.figures.palette import GROUP_LABELS
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
 from phenotype.report.draw import Figures, draw_figures
+from phenotype.report.outcomes import outcome_tables
 from phenotype.report.read import Results, read_results
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
@@ -111,6 +112,7 @@ def _content(results: Results) -> dict[str, Any]:
         "comparisons": results.comparisons.to_dict("records"),
         "robustness": results.robustness[results.robustness["shift"] == ""].to_dict("records"),
         "robustness_sentences": text.robustness_sentences(results.comparisons, results.robustness),
+        "outcomes": outcome_tables(results.estimates),
         "has_delta": "cliffs_delta" in results.comparisons,
         "has_bh": "p_adjusted_bh" in results.comparisons,
         "contrasts": CONTRASTS,
@@ -139,6 +141,7 @@ def _pictures(results: Results, figures: Figures) -> dict[str, Any]:
         "figure_4": _data_uri(figures.figure_4),
         "robustness_figure": _data_uri(figures.robustness) if figures.robustness else "",
         "control": _data_uri(figures.control) if figures.control else "",
+        "outcome_figures": {term: _data_uri(path) for term, path in figures.outcomes.items()},
         "drift_figure": _data_uri(figures.drift) if figures.drift else "",
         "gating": {sample_id: _data_uri(path) for sample_id, path in figures.gating.items()},
         "composition": figures.composition.to_dict("records"),

@@ -8,10 +8,12 @@ import pandas as pd
 
 from phenotype.figures.drift import draw_drift
 from phenotype.figures.gating import draw_gating
+from phenotype.figures.outcomes import LEVELS, draw_outcomes
 from phenotype.figures.robustness import draw_robustness
 from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import draw_control, draw_figure_4
 from phenotype.panels import read_panels
+from phenotype.report.outcomes import curve_tests
 from phenotype.report.read import Results
 from phenotype.report.tables import (
     composition_by_group,
@@ -41,6 +43,8 @@ class Figures:
     """None where no cut was placed."""
     robustness: Path | None
     """None where no gating was made anew."""
+    outcomes: dict[str, Path]
+    """By term, ``asct`` and ``asct_group``: PFS, OS and relapse; none where nobody was followed."""
     gating: dict[str, Path]
     """By sample_id: the PNG."""
     patients: pd.DataFrame
@@ -77,8 +81,21 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
     if len(moved):
         robustness, _ = save_figure(draw_robustness(moved, synthetic=synthetic), folder / "moved_gates")
         write_figure_table(folder / "moved_gates.csv", moved)
+    outcomes = {
+        term: save_figure(
+            draw_outcomes(
+                results.curves[results.curves["term"] == term],
+                curve_tests(results.estimates, term),
+                term=term,
+                synthetic=synthetic,
+            ),
+            folder / f"outcomes_{term}",
+        )[0]
+        for term in LEVELS
+        if (results.curves["term"] == term).any()
+    }
     gating = draw_gating_files(results, jobs=jobs)
-    return Figures(figure_4, control, drift, robustness, gating, patients, composition, pairs)
+    return Figures(figure_4, control, drift, robustness, outcomes, gating, patients, composition, pairs)
 
 
 def draw_gating_files(results: Results, *, jobs: int = 1) -> dict[str, Path]:

@@ -35,6 +35,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "review": ("sample_id", "population", "marker", "status", "reason", "resolve"),
     "cohort": ("patient_id", "asct_group", *SUBSETS),
     "estimates": ("analysis", "endpoint", "level", "n", "estimate", "ci_low", "ci_high", "p_value"),
+    "curves": ("endpoint", "term", "level", "time", "at_risk", "censored", "estimate", "ci_low", "ci_high"),
     "comparisons": (
         "contrast", "subset", "n_a", "n_b", "median_a", "median_b", "difference", "ci_low", "ci_high", "test",
         "p_value", "p_adjusted",
@@ -53,7 +54,7 @@ NUMBERS = frozenset(
         "threshold", "negative_median", "positive_median", "samples", "cut_median", "cut_spread_decades",
         "cut_shift_decades", "negative_shift_decades", "positive_shift_decades", "cliffs_delta", "cliffs_low",
         "cliffs_high", "gatings", "difference_low", "difference_high", "p_low", "p_high",
-        "share_same_sign", "share_same_conclusion", *SUBSETS,
+        "share_same_sign", "share_same_conclusion", "time", "events", "statistic", "at_risk", "censored", *SUBSETS,
     }
 )  # fmt: skip
 """Columns that hold numbers; every other column is text, so that patient 00123 stays 00123."""
@@ -76,6 +77,7 @@ class Results:
     comparisons: pd.DataFrame
     robustness: pd.DataFrame
     estimates: pd.DataFrame
+    curves: pd.DataFrame
     run: Mapping[str, Any]
 
     @property
