@@ -13,6 +13,7 @@ from tests.phenotype.statistics import (
     golden_competing,
     golden_composition,
     golden_cox,
+    golden_groups,
     golden_logistic,
     golden_survival,
     golden_tables,
@@ -27,6 +28,7 @@ CASES = {
     **golden_logistic.CASES,
     **golden_composition.CASES,
     **golden_tables.CASES,
+    **golden_groups.CASES,
 }
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gating import missing
+from phenotype.statistics.groups import kruskal_wallis
 from phenotype.statistics.multiplicity import benjamini_hochberg, holm
 from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
 from phenotype.subsets import SUBSETS
@@ -264,7 +265,8 @@ def _kruskal(subset: str, groups: Sequence[Values]) -> Row:
     if min(map(len, groups)) < MIN_GROUP:
         sizes = ", ".join(str(len(values)) for values in groups)
         return row | {"method": f"{method}; not done: {sizes} patients, {MIN_GROUP} are needed in each"}
-    if np.ptp(np.concatenate(groups)) == 0:
-        return row | {"method": f"{method}; not done: all values are equal"}
-    found = stats.kruskal(*groups)
-    return row | {"statistic": found.statistic, "p_value": found.pvalue, "method": method}
+    try:
+        found = kruskal_wallis(groups)
+    except UntestableError as error:
+        return row | {"method": f"{method}; not done: {error}"}
+    return row | {"statistic": found.statistic, "p_value": found.p_value, "method": method}

@@ -15,7 +15,15 @@ from scipy.stats import t as student_t
 
 from phenotype.errors import PhenotypeError
 
-__all__ = ["EXACT_LIMIT", "RankTest", "UntestableError", "cliffs_delta", "hodges_lehmann", "mann_whitney"]
+__all__ = [
+    "EXACT_LIMIT",
+    "RankTest",
+    "UntestableError",
+    "cliffs_delta",
+    "hodges_lehmann",
+    "mann_whitney",
+    "null_distribution",
+]
 
 EXACT_LIMIT = 20_000
 """Largest product of the two group sizes for the exact distribution: 141 against 141, under a second. Exact and
@@ -76,7 +84,7 @@ def mann_whitney(a: ArrayLike, b: ArrayLike) -> RankTest:
     if pairs > EXACT_LIMIT:
         p = 2 * ndtr((0.5 - distance) / _spread(doubled, pairs))
         return RankTest(u, float(min(p, 1.0)), "Mann-Whitney, normal approximation")
-    possible, chance = _null_distribution(doubled, len(x))
+    possible, chance = null_distribution(doubled, len(x))
     p = chance[np.abs(possible - pairs / 2) >= distance].sum()
     tied = len(np.unique(doubled)) < len(doubled)
     return RankTest(u, float(min(p, 1.0)), "Mann-Whitney, exact with ties" if tied else "Mann-Whitney, exact")
@@ -214,7 +222,7 @@ def _bounding_differences(x: Values, y: Values, tail: float) -> tuple[int, int]:
     if pairs > EXACT_LIMIT:
         within = np.floor((pairs - 1) / 2 + ndtri(tail) * _spread(doubled, pairs)) + 1
         return (max(int(within), 0),) * 2
-    possible, chance = _null_distribution(doubled, len(x))
+    possible, chance = null_distribution(doubled, len(x))
     # A tail that is reached exactly, as R's quantile, counts as reached in spite of rounding.
     lowest = int(np.searchsorted(np.cumsum(chance), tail * (1 - 1e-12)))
     highest = int(np.searchsorted(np.cumsum(chance[::-1]), tail * (1 - 1e-12)))
@@ -234,8 +242,16 @@ def _delta_variance(dominance: Values) -> float:
     return float(max(unbiased, (1 - delta**2) / (n * m - 1)))
 
 
-def _null_distribution(doubled: NDArray[np.int64], n: int) -> tuple[Values, Values]:
-    """Return the values that U of the first n can take, ascending, and their chances given the ties."""
+def null_distribution(doubled: NDArray[np.int64], n: int) -> tuple[Values, Values]:
+    """Return the values that U of n patients can take, ascending, and their chances given the ties.
+
+    Parameters
+    ----------
+    doubled
+        (n + m,) twice the midranks of all patients, in any order.
+    n
+        Patients of the first group.
+    """
     pairs, size = n * (len(doubled) - n), min(n, len(doubled) - n)
     possible, chance = _smaller_group(tuple(np.sort(doubled).tolist()), size)
     return (possible, chance) if size == n else (pairs - possible[::-1], chance[::-1])
