@@ -8,6 +8,7 @@ from phenotype.analyses.expansion import expansion_rows
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
 from phenotype.analyses.rows import estimates_table
+from phenotype.analyses.subsets import subset_rows
 from phenotype.analyses.survival import survival_rows
 from phenotype.endpoints import with_endpoints
 from phenotype.expansion import expansion_table
@@ -60,6 +61,7 @@ def estimate(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     settings = settings.model_copy(update={"covariates": present})
     rows = [
         *flow_rows(cohort),
+        *subset_rows(cohort),
         *composition_rows(cohort, settings),
         *dose_rows(cohort),
         *response_rows(cohort, settings),

@@ -91,6 +91,10 @@ _KINDS = (
         ("expansion_median", "expansion_test"), _plain, _pair(_plain),
     ),
     _Kind(
+        "Each subset over three groups, with time and peak", "Trend: Kendall's tau-b; correlations: Spearman's rho.",
+        ("subset_trend", "subset_dunn", "subset_correlation"), numbers.decimal, _pair(numbers.decimal),
+    ),
+    _Kind(
         "The four subsets as one whole", "Tests of all four at once; ratios to the geometric mean of the four.",
         ("composition_manova", "composition_permanova", "composition_permanova_adjusted", "composition_dispersion",
          "composition_dirichlet", "composition_ratio", "composition_time_manova", "composition_time"),
@@ -104,6 +108,7 @@ _WORDS = {
     "composition_permanova": "PERMANOVA (R²)", "composition_permanova_adjusted": "PERMANOVA, adjusted (R²)",
     "composition_dispersion": "scatter of groups", "composition_dirichlet": "Dirichlet regression",
     "composition_ratio": "ratio", "composition_time": "ratio per year since ASCT",
+    "subset_trend": "trend", "subset_dunn": "Dunn", "subset_correlation": "correlation",
     "composition_time_manova": "MANOVA on years since ASCT", "landmark_rate": "from the landmark",
 }  # fmt: skip
 _TERMS = {"asct": "any ASCT against none", "asct_group": "three groups"}

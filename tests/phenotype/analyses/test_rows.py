@@ -12,6 +12,7 @@ from phenotype.analyses.expansion import expansion_rows
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
 from phenotype.analyses.rows import attempt, estimates_table
+from phenotype.analyses.subsets import subset_rows
 from phenotype.analyses.survival import survival_rows
 from phenotype.statistics.ranks import UntestableError
 from phenotype.study import Analyses
@@ -297,3 +298,28 @@ def test_curves_are_those_of_the_rates(small):
     assert pfs["events"].sum() + pfs["censored"].sum() == 12
     relapse = table[(table["endpoint"] == "relapse") & (table["level"] == "all")]
     assert relapse[["events", "competing", "censored"]].sum().tolist() == [1, 0, 4]
+
+
+def test_a_trend_over_the_groups_has_its_direction():
+    """Naive cells fall from none over more than a year to within one: tau below 0, exact p."""
+    cohort = pd.DataFrame(
+        {
+            "asct_group": ["none"] * 5 + ["over_1y"] * 4 + ["within_1y"] * 3,
+            "naive": np.linspace(0.5, 0.1, 12), "central_memory": [0.3] * 12,
+            "effector_memory": np.linspace(0.1, 0.4, 12), "effector": np.linspace(0.1, 0.2, 12),
+            "months_from_asct": [np.nan] * 5 + [40, 30, 25, 20, 9, 6, 3], "cart_pct_of_t_cmax": np.linspace(90, 40, 12),
+        }
+    )  # fmt: skip
+    rows = subset_rows(cohort)
+    (falling,) = found(rows, analysis="subset_trend", endpoint="naive")
+    (rising,) = found(rows, analysis="subset_trend", endpoint="effector_memory")
+
+    assert falling["estimate"] < -0.7
+    assert rising["estimate"] == pytest.approx(-falling["estimate"])
+    assert falling["p_value"] < 0.001
+    assert falling["method"].startswith("Jonckheere-Terpstra, exact")
+    (time,) = found(rows, analysis="subset_correlation", endpoint="naive", term="months_from_asct")
+    assert (time["n"], time["estimate"]) == (7, 1.0)
+    assert len(found(rows, analysis="subset_dunn", endpoint="naive")) == 3
+    (constant,) = found(rows, analysis="subset_trend", endpoint="central_memory")
+    assert constant["note"].startswith("not estimated: ")
