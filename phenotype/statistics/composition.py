@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import fdtrc
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from phenotype.statistics.ranks import UntestableError
 
 __all__ = [
     "DELTA",
     "Dispersion",
+    "LogRatioEffects",
     "Manova",
     "Permanova",
     "centre",
@@ -27,15 +28,24 @@ __all__ = [
     "clr",
     "dispersion",
     "ilr",
+    "log_ratio_effects",
     "manova",
     "permanova",
     "pivot_basis",
+    "positive",
     "replace_zeros",
     "variation_matrix",
 ]
 
 DELTA = 0.0005
-"""Share that stands for a zero: half of what one of 1,000 cells is."""
+"""Share that stands for a zero, and for less than itself: half of what one of 1,000 cells is."""
+_FEWEST_SCATTERED = 3
+_NO_SPREAD = 1e-9
+"""Share of the outcomes' size below which their scatter is that of rounding."""
+_SAME_F = 1e-8
+"""Part by which F of one and the same split may differ, summed in another order."""
+_IN_PROPORTION = 1e-7
+"""Share of the largest scatter below which a direction has none: R's tolerance for the rank of residuals."""
 
 Values = NDArray[np.float64]
 
@@ -50,6 +60,22 @@ class Manova:
     p_value: float
     n: int
     method: str = "MANOVA of log-ratios, Pillai"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogRatioEffects:
+    """Linear models of each part's centred log-ratio; arrays are (d, p + 1), the intercept first."""
+
+    slopes: Values
+    std_errors: Values
+    low: Values
+    high: Values
+    statistics: Values
+    """t."""
+    p_values: Values
+    df: int
+    n: int
+    method: str = "linear model of the centred log-ratio; ratio to the geometric mean of the four"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +126,9 @@ def closed(parts: ArrayLike) -> Values:
 
 
 def replace_zeros(parts: ArrayLike, delta: float = DELTA) -> Values:
-    """Give each zero a small share and take it from the other parts in proportion, so that their ratios stay.
+    """Give each share below a limit the limit, taken from the other parts in proportion, so that their ratios stay.
+
+    Only to raise zeros would put a patient with none of 60,000 cells above one with a single cell.
 
     References
     ----------
@@ -114,16 +142,22 @@ def replace_zeros(parts: ArrayLike, delta: float = DELTA) -> Values:
     x = closed(parts)
     if not 0 < delta < 1 / x.shape[1]:
         raise ValueError(f"delta {delta:g}; it is a small share, below 1 in {x.shape[1]}")
-    zeros = (x == 0).sum(axis=1, keepdims=True)
-    return np.where(x == 0, delta, x * (1 - zeros * delta))
+    low = x < delta
+    left = 1 - low.sum(axis=1, keepdims=True) * delta
+    return np.where(low, delta, x * left / np.where(low, 0, x).sum(axis=1, keepdims=True))
+
+
+def positive(parts: ArrayLike) -> Values:
+    """Divide each row by its sum; no part may be zero."""
+    x = closed(parts)
+    if (x == 0).any():
+        raise ValueError("a part is zero; replace zeros first")
+    return x
 
 
 def clr(parts: ArrayLike) -> Values:
     """Return logarithms of each part over the geometric mean of its row, (n, d); no part may be zero."""
-    x = closed(parts)
-    if (x == 0).any():
-        raise ValueError("a part is zero; replace zeros first")
-    logs = np.log(x)
+    logs = np.log(positive(parts))
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
 
 
@@ -175,24 +209,23 @@ def manova(outcomes: ArrayLike, columns: ArrayLike, adjusted_for: ArrayLike | No
     Raises
     ------
     UntestableError
-        If there are too few patients for the columns and outcomes.
+        If there are too few patients for the columns and outcomes, or the outcomes do not vary in every direction
+        beside the columns: then some are parts in proportion, and the test has no degrees of freedom for them.
 
     References
     ----------
     .. [1] Pillai KCS. Ann Math Stat 1955;26:117-121.
     """
     y, (full, reduced) = _outcomes(outcomes), _designs(columns, adjusted_for, len(np.asarray(outcomes)))
-    hypothesis, free = (
-        np.linalg.matrix_rank(full) - np.linalg.matrix_rank(reduced),
-        len(y) - np.linalg.matrix_rank(full),
-    )
+    hypothesis, free = _degrees(full, reduced)
     outcome_rank = y.shape[1]
-    if not hypothesis:
-        raise UntestableError("the columns do not vary beside the covariates")
     if free <= outcome_rank:
         raise UntestableError(f"{len(y)} patients are too few for {outcome_rank} outcomes and {full.shape[1]} columns")
-    error = _residuals(full, y)
-    between = _residuals(reduced, y)
+    error, between = _residuals(full, y), _residuals(reduced, y)
+    scatter = np.linalg.svd(error, compute_uv=False)
+    directions = int((scatter > max(_IN_PROPORTION * scatter[0], _NO_SPREAD * float(np.linalg.norm(y)))).sum())
+    if directions < outcome_rank:
+        raise UntestableError(f"patients of a group differ in {directions} of {outcome_rank} directions only")
     e, h = error.T @ error, between.T @ between - error.T @ error
     pillai = float(np.trace(h @ np.linalg.inv(h + e)))
     s = min(outcome_rank, hypothesis)
@@ -219,35 +252,44 @@ def permanova(
     columns, adjusted_for
         As for :func:`manova`; the columns' share is what they add to the covariates.
     permutations, seed
-        Patients are shuffled this often; p counts the shuffles with at least this F, and the data themselves.
+        What the covariates leave of each patient is shuffled this often; p counts the shuffles with at least this F,
+        and the data themselves.
+
+    Raises
+    ------
+    UntestableError
+        If the columns say nothing that the covariates do not, or patients do not differ beside them.
 
     References
     ----------
     .. [1] Anderson MJ. Austral Ecol 2001;26:32-46.
+    .. [2] Freedman D, Lane D. J Bus Econ Stat 1983;1:292-298: permutation of residuals.
     """
     y, (full, reduced) = _outcomes(coordinates), _designs(columns, adjusted_for, len(np.asarray(coordinates)))
-    ranks = np.linalg.matrix_rank(full), np.linalg.matrix_rank(reduced)
-    hypothesis, free = int(ranks[0] - ranks[1]), int(len(y) - ranks[0])
-    if not hypothesis or free < 1:
-        raise UntestableError("the columns do not vary beside the covariates, or there are too few patients")
-    y = y - y.mean(axis=0)
-    bases = [
-        np.linalg.svd(design, full_matrices=False)[0][:, :rank]
-        for design, rank in zip((full, reduced), ranks, strict=True)
-    ]
-    total = float((y**2).sum())
+    hypothesis, free = _degrees(full, reduced)
+    left, error = _residuals(reduced, y), _residuals(full, y)
+    if free < 1 or np.linalg.norm(error) <= _NO_SPREAD * np.linalg.norm(y):
+        raise UntestableError(f"{len(y)} patients do not differ beside the {full.shape[1]} columns")
+    bases = [np.linalg.svd(one, full_matrices=False)[0][:, : np.linalg.matrix_rank(one)] for one in (full, reduced)]
+    size = float((left**2).sum())
 
-    def ratio(rows: Values) -> tuple[float, float]:
+    def ratio(rows: Values) -> float:
         whole, part = (float(((basis.T @ rows) ** 2).sum()) for basis in bases)
-        return (whole - part) / hypothesis / ((total - whole) / free), whole - part
+        return (whole - part) / hypothesis / ((size - whole) / free)
 
-    f, explained = ratio(y)
+    f = ratio(left)
     rng = np.random.default_rng(seed)
-    shuffled = [ratio(rng.permutation(y))[0] for _ in range(permutations)]
-    reached = int(np.sum(np.array(shuffled) >= f * (1 - 1e-12)))
-    method = f"PERMANOVA of Aitchison distances, {permutations} permutations, seed {seed}"
+    shuffled = np.array([ratio(rng.permutation(left)) for _ in range(permutations)])
+    reached = int((shuffled >= f * (1 - _SAME_F)).sum())
     return Permanova(
-        explained / total, f, (hypothesis, free), (reached + 1) / (permutations + 1), permutations, seed, len(y), method
+        r_squared=(size - float((error**2).sum())) / float(((y - y.mean(axis=0)) ** 2).sum()),
+        f=f,
+        df=(hypothesis, free),
+        p_value=(reached + 1) / (permutations + 1),
+        permutations=permutations,
+        seed=seed,
+        n=len(y),
+        method=f"PERMANOVA of Aitchison distances, {permutations} permutations, seed {seed}",
     )
 
 
@@ -261,25 +303,66 @@ def dispersion(coordinates: ArrayLike, groups: ArrayLike) -> Dispersion:
     groups
         (n,) names.
 
+    Raises
+    ------
+    UntestableError
+        If there are fewer than two groups or than three patients in one (two are always equally far from their
+        middle), or all patients of a group are.
+
     References
     ----------
     .. [1] Anderson MJ. Biometrics 2006;62:245-253.
     """
     y, labels = _outcomes(coordinates), np.asarray(groups)
     names = np.unique(labels)
-    if len(names) < 2 or len(y) <= len(names):
-        raise UntestableError(f"{len(names)} groups of {len(y)} patients; two groups, and more patients, are needed")
+    sizes = np.array([(labels == name).sum() for name in names])
+    if len(names) < 2 or sizes.min() < _FEWEST_SCATTERED:
+        few = ", ".join(f"{name}: {size}" for name, size in zip(names, sizes, strict=True))
+        raise UntestableError(f"patients {few}; scatter needs two groups of {_FEWEST_SCATTERED}")
     apart = np.zeros(len(y))
     for name in names:
         own = labels == name
         apart[own] = np.linalg.norm(y[own] - y[own].mean(axis=0), axis=1)
     means = np.array([apart[labels == name].mean() for name in names])
-    sizes = np.array([(labels == name).sum() for name in names])
     within = float(((apart - means[np.searchsorted(names, labels)]) ** 2).sum())
     between = float((sizes * (means - apart.mean()) ** 2).sum())
     df = (len(names) - 1, len(y) - len(names))
+    if within <= (_NO_SPREAD * float(np.linalg.norm(y))) ** 2:
+        raise UntestableError("all patients of a group are equally far from its centre")
     f = between / df[0] / (within / df[1])
     return Dispersion(f, df, float(fdtrc(*df, f)), tuple(means.tolist()), len(y))
+
+
+def log_ratio_effects(parts: ArrayLike, columns: ArrayLike) -> LogRatioEffects:
+    """Fit a linear model to the centred log-ratio of each part.
+
+    The exponential of a slope is the factor by which a part changes relative to the geometric mean of all parts.
+
+    Parameters
+    ----------
+    parts
+        (n, d), positive.
+    columns
+        (n, p), the intercept is added.
+
+    Raises
+    ------
+    UntestableError
+        If columns cannot be told apart, there are too few patients, or a log-ratio does not vary beside the columns.
+    """
+    logs = clr(parts)
+    design, _ = _designs(columns, None, len(logs))
+    free = len(design) - design.shape[1]
+    if free < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+        raise UntestableError(f"{design.shape[1]} columns cannot be told apart in {len(design)} patients")
+    slopes = np.asarray(np.linalg.lstsq(design, logs, rcond=None)[0].T, dtype=np.float64)
+    scatter = ((logs - design @ slopes.T) ** 2).sum(axis=0)
+    if (scatter <= (_NO_SPREAD * np.linalg.norm(logs)) ** 2).any():
+        raise UntestableError("a log-ratio is the same in all patients of a group")
+    errors = np.asarray(np.sqrt(np.outer(scatter / free, np.diag(np.linalg.inv(design.T @ design)))))
+    t, half = slopes / errors, float(stdtrit(free, 0.975)) * errors
+    p = 2 * stdtr(free, -np.abs(t))
+    return LogRatioEffects(slopes, errors, slopes - half, slopes + half, t, p, free, len(logs))
 
 
 def _outcomes(values: ArrayLike) -> Values:
@@ -297,6 +380,15 @@ def _designs(columns: ArrayLike, adjusted_for: ArrayLike | None, n: int) -> tupl
         raise ValueError(f"columns of shape {x.shape} and covariates of shape {more.shape}; (n, p), finite, n is {n}")
     reduced = np.column_stack([np.ones(n), more])
     return np.column_stack([reduced, x]), reduced
+
+
+def _degrees(full: Values, reduced: Values) -> tuple[int, int]:
+    """Return degrees of freedom of the columns, and those that are left."""
+    rank = int(np.linalg.matrix_rank(full))
+    hypothesis = rank - int(np.linalg.matrix_rank(reduced))
+    if not hypothesis:
+        raise UntestableError("the columns do not vary beside the covariates")
+    return hypothesis, len(full) - rank
 
 
 def _residuals(design: Values, y: Values) -> Values:

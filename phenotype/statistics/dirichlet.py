@@ -5,21 +5,24 @@ References
 .. [1] Maier MJ. DirichletReg: Dirichlet Regression for Compositional Data in R. WU Vienna 2014.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from scipy.special import chdtrc, gammaln, polygamma, psi
+from scipy.special import chdtrc, gammaln, logsumexp, ndtr, ndtri, polygamma, psi
 
-from phenotype.statistics.composition import closed
+from phenotype.statistics.composition import positive
 from phenotype.statistics.cox import ChiSquare
 from phenotype.statistics.ranks import UntestableError
 
-__all__ = ["Dirichlet", "compare", "dirichlet", "dirichlet_means"]
+__all__ = ["Dirichlet", "MeanRatios", "compare", "dirichlet", "dirichlet_means", "mean_ratios"]
 
 Values = NDArray[np.float64]
+Form = Callable[[Values], tuple[Values, Values, Values]]
+"""From predictors, (n, d), to the logarithms of the parameters, (n, d); how these change by predictor, (n, d, d), part
+first; and minus how each of them bends by two predictors, (n, d, d), the same for all parts of a patient."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +35,25 @@ class Dirichlet:
     precision: Values
     """(q,) coefficients of the logarithm of the precision; none in the common form."""
     precision_errors: Values
+    covariance: Values
+    """(k, k) of all coefficients: those of the first part, the second, and so on, then the precision's."""
     log_likelihood: float
     n: int
     parameters: int
     method: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanRatios:
+    """How the mean of each part differs between two kinds of patients; arrays are (d,)."""
+
+    ratios: Values
+    low: Values
+    high: Values
+    statistics: Values
+    """z, of the logarithm."""
+    p_values: Values
+    method: str = "Dirichlet regression, ratio of mean shares, delta method"
 
 
 def dirichlet(parts: ArrayLike, design: ArrayLike) -> Dirichlet:
@@ -51,33 +69,18 @@ def dirichlet(parts: ArrayLike, design: ArrayLike) -> Dirichlet:
     Raises
     ------
     UntestableError
-        If the search does not converge, or columns cannot be told apart.
+        If the likelihood has no maximum that the search finds (patients of a group are all alike, or there is one
+        only), or columns cannot be told apart.
     ValueError
         If a part is zero, or shapes do not fit.
     """
-    x, design_matrix, scale = _checked(parts, design)
-    d, p = x.shape[1], design_matrix.shape[1]
-    logs = np.log(x)
-
-    def value(theta: Values) -> tuple[float, Values]:
-        alpha = np.exp(design_matrix @ theta.reshape(d, p).T)
-        likelihood, slope = _likelihood(alpha, logs)
-        return -likelihood, -((slope * alpha).T @ design_matrix).ravel()
-
-    def curvature(theta: Values) -> Values:
-        alpha = np.exp(design_matrix @ theta.reshape(d, p).T)
-        _, slope = _likelihood(alpha, logs)
-        shared = polygamma(1, alpha.sum(axis=1))
-        second = -np.einsum("ni,nj,n->nij", alpha, alpha, shared)
-        own = alpha * polygamma(1, alpha) * alpha - slope * alpha
-        second[:, np.arange(d), np.arange(d)] += own
-        return np.asarray(np.einsum("nij,nk,nl->ikjl", second, design_matrix, design_matrix).reshape(d * p, d * p))
-
-    start = np.zeros((d, p))
-    found, errors, likelihood = _maximum(value, curvature, start.ravel())
+    x, (columns,) = positive(parts), _checked(len(np.asarray(parts)), [design])
+    d = x.shape[1]
+    found, covariance, likelihood = _fitted(x, [columns] * d, _direct, np.zeros(d * columns.shape[1]))
+    errors = np.sqrt(np.diag(covariance))
     return Dirichlet(
-        found.reshape(d, p) / scale, errors.reshape(d, p) / scale, np.zeros(0), np.zeros(0), likelihood, len(x), d * p,
-        "Dirichlet regression, common form",
+        found.reshape(d, -1), errors.reshape(d, -1), np.zeros(0), np.zeros(0), covariance, likelihood, len(x),
+        len(found), "Dirichlet regression, common form",
     )  # fmt: skip
 
 
@@ -96,39 +99,24 @@ def dirichlet_means(parts: ArrayLike, design: ArrayLike, precision_design: Array
     UntestableError, ValueError
         As :func:`dirichlet`.
     """
-    x, design_matrix, scale = _checked(parts, design)
-    _, spread, spread_scale = _checked(parts, precision_design)
-    d, p, logs = x.shape[1], design_matrix.shape[1], np.log(x)
-    split = (d - 1) * p
-
-    def value(theta: Values) -> tuple[float, Values]:
-        logits = np.column_stack([np.zeros(len(x)), design_matrix @ theta[:split].reshape(d - 1, p).T])
-        means = np.exp(logits - logits.max(axis=1, keepdims=True))
-        means /= means.sum(axis=1, keepdims=True)
-        precision = np.exp(spread @ theta[split:])[:, None]
-        likelihood, slope = _likelihood(means * precision, logs)
-        toward = slope * means * precision
-        by_logit = toward - means * toward.sum(axis=1, keepdims=True)
-        return -likelihood, -np.concatenate(
-            [(by_logit[:, 1:].T @ design_matrix).ravel(), spread.T @ toward.sum(axis=1)]
-        )
-
-    def curvature(theta: Values) -> Values:
-        steps = 1e-5 * np.eye(len(theta))
-        columns = [(value(theta + step)[1] - value(theta - step)[1]) / 2e-5 for step in steps]
-        return np.asarray((np.array(columns) + np.array(columns).T) / 2)
-
+    x, (columns, spread) = positive(parts), _checked(len(np.asarray(parts)), [design, precision_design])
+    d = x.shape[1]
+    split = (d - 1) * columns.shape[1]
     start = np.zeros(split + spread.shape[1])
-    start[split] = np.log(2.0 * d)
-    found, errors, likelihood = _maximum(value, curvature, start)
+    found, covariance, likelihood = _fitted(x, [*[columns] * (d - 1), spread], _by_mean, start)
+    errors = np.sqrt(np.diag(covariance))
     return Dirichlet(
-        found[:split].reshape(d - 1, p) / scale, errors[:split].reshape(d - 1, p) / scale, found[split:] / spread_scale,
-        errors[split:] / spread_scale, likelihood, len(x), len(found), "Dirichlet regression, means and precision",
+        found[:split].reshape(d - 1, -1), errors[:split].reshape(d - 1, -1), found[split:], errors[split:], covariance,
+        likelihood, len(x), len(found), "Dirichlet regression, means and precision",
     )  # fmt: skip
 
 
 def compare(larger: Dirichlet, smaller: Dirichlet) -> ChiSquare:
-    """Test a model against one within it, by their likelihoods."""
+    """Test a model against one within it, by their likelihoods.
+
+    In few patients the test is positive too often: without effect, in three groups of which the smallest has 12, 8, 5,
+    3 patients of 138, in 6, 5 to 8, 7 to 10, 10 to 11 of 100 studies; with 6, 3 and 3 patients in 14 to 17.
+    """
     if larger.n != smaller.n or larger.parameters <= smaller.parameters:
         raise ValueError("the first model holds the second, on the same patients")
     statistic = max(2 * (larger.log_likelihood - smaller.log_likelihood), 0.0)
@@ -136,39 +124,126 @@ def compare(larger: Dirichlet, smaller: Dirichlet) -> ChiSquare:
     return ChiSquare(statistic, df, float(chdtrc(df, statistic)))
 
 
-def _checked(parts: ArrayLike, design: ArrayLike) -> tuple[Values, Values, Values]:
-    """Return parts, the design with columns of like size, and what each was divided by."""
-    x, columns = closed(parts), np.asarray(design, dtype=np.float64)
-    if (x == 0).any():
-        raise ValueError("a part is zero; replace zeros first")
-    if columns.ndim != 2 or len(columns) != len(x) or not np.isfinite(columns).all():
-        raise ValueError(f"design of shape {columns.shape} for {len(x)} patients; (n, p), finite")
-    if np.linalg.matrix_rank(columns) < columns.shape[1]:
-        raise UntestableError(f"{columns.shape[1]} columns cannot be told apart in {len(x)} patients")
-    scale = np.sqrt((columns**2).mean(axis=0))
-    return x, columns / scale, scale
+def mean_ratios(fit: Dirichlet, these: ArrayLike, those: ArrayLike) -> MeanRatios:
+    """Return the ratio of each part's mean between two rows of a design, with 95 % intervals.
+
+    Parameters
+    ----------
+    fit
+        In the common form.
+    these, those
+        (p,) the columns of the patients above and below the line.
+    """
+    if len(fit.precision):
+        raise ValueError(f"{fit.method}: ratios of means are of the common form")
+    p = fit.coefficients.shape[1]
+    rows = [np.asarray(row, dtype=np.float64) for row in (these, those)]
+    if any(row.shape != (p,) for row in rows):
+        raise ValueError(f"rows of shape {rows[0].shape} and {rows[1].shape}; the model has {p} columns")
+    logs, slopes = zip(*(_log_means(fit.coefficients, row) for row in rows), strict=True)
+    difference, slope = logs[0] - logs[1], slopes[0] - slopes[1]
+    errors = np.sqrt(np.einsum("ji,ik,jk->j", slope, fit.covariance, slope))
+    half = float(ndtri(0.975)) * errors
+    z = difference / errors
+    ends = (np.exp(difference), np.exp(difference - half), np.exp(difference + half))
+    return MeanRatios(*ends, z, np.asarray(2 * ndtr(-np.abs(z))))
+
+
+def _log_means(coefficients: Values, row: Values) -> tuple[Values, Values]:
+    """Return logarithms of the mean parts of one kind of patients, (d,), and their slopes by coefficient, (d, d p)."""
+    predictors = coefficients @ row
+    logs = predictors - logsumexp(predictors)
+    slopes = np.eye(len(logs)) - np.exp(logs)
+    return np.asarray(logs), np.asarray(np.kron(slopes, row), dtype=np.float64)
+
+
+def _checked(n: int, designs: Sequence[ArrayLike]) -> list[Values]:
+    """Return designs as arrays whose columns can be told apart."""
+    found = []
+    for design in designs:
+        columns = np.asarray(design, dtype=np.float64)
+        if columns.ndim != 2 or len(columns) != n or not np.isfinite(columns).all():
+            raise ValueError(f"design of shape {columns.shape} for {n} patients; (n, p), finite")
+        if np.linalg.matrix_rank(columns) < columns.shape[1]:
+            raise UntestableError(f"{columns.shape[1]} columns cannot be told apart in {n} patients")
+        found.append(columns)
+    return found
+
+
+def _direct(predictors: Values) -> tuple[Values, Values, Values]:
+    """Each predictor is the logarithm of a parameter."""
+    n, d = predictors.shape
+    return predictors, np.broadcast_to(np.eye(d), (n, d, d)), np.zeros((n, d, d))
+
+
+def _by_mean(predictors: Values) -> tuple[Values, Values, Values]:
+    """Predictors are logits of the means but the first, and the logarithm of the precision."""
+    n, d = predictors.shape
+    logits = np.column_stack([np.zeros(n), predictors[:, :-1]])
+    logs = logits - logsumexp(logits, axis=1, keepdims=True)
+    others = np.exp(logs[:, 1:])
+    change, bend = np.ones((n, d, d)), np.zeros((n, d, d))
+    change[:, :, :-1] = np.eye(d)[:, 1:] - others[:, None, :]
+    bend[:, :-1, :-1] = others[:, :, None] * (np.eye(d - 1) - others[:, None, :])
+    return logs + predictors[:, -1:], change, bend
+
+
+def _fitted(parts: Values, designs: Sequence[Values], form: Form, start: Values) -> tuple[Values, Values, float]:
+    """Return coefficients, predictor after predictor, their covariance, and the log-likelihood at its maximum."""
+    scales = [np.sqrt((design**2).mean(axis=0)) for design in designs]
+    places = np.cumsum([0, *(design.shape[1] for design in designs)])
+    blocks = np.zeros((len(parts), len(designs), places[-1]))
+    for i, (design, scale) in enumerate(zip(designs, scales, strict=True)):
+        blocks[:, i, places[i] : places[i + 1]] = design / scale
+    across, logs = blocks.transpose(0, 2, 1), np.log(parts)
+
+    def value(theta: Values) -> tuple[float, Values]:
+        log_alpha, change, _ = form(blocks @ theta)
+        likelihood, pull = _likelihood(np.exp(log_alpha), logs)
+        return -likelihood, -np.einsum("nri,nsr,ns->i", blocks, change, pull)
+
+    def curvature(theta: Values) -> Values:
+        log_alpha, change, bend = form(blocks @ theta)
+        alpha = np.exp(log_alpha)
+        _, pull = _likelihood(alpha, logs)
+        inner = change.transpose(0, 2, 1) @ _curvature(alpha, pull) @ change
+        return np.asarray((across @ (inner + pull.sum(axis=1)[:, None, None] * bend) @ blocks).sum(axis=0))
+
+    found, information, likelihood = _maximum(value, curvature, start)
+    scale = np.concatenate(scales)
+    return found / scale, np.linalg.inv(information) / np.outer(scale, scale), likelihood
 
 
 def _likelihood(alpha: Values, logs: Values) -> tuple[float, Values]:
-    """Return the log-likelihood, and its slope by each parameter, (n, d)."""
+    """Return the log-likelihood, and its slope by the logarithm of each parameter, (n, d)."""
     total = alpha.sum(axis=1)
     value = float((gammaln(total) - gammaln(alpha).sum(axis=1) + ((alpha - 1) * logs).sum(axis=1)).sum())
-    return value, np.asarray(psi(total)[:, None] - psi(alpha) + logs)
+    return value, np.asarray((psi(total)[:, None] - psi(alpha) + logs) * alpha)
+
+
+def _curvature(alpha: Values, pull: Values) -> Values:
+    """Return minus each patient's second derivatives by the logarithms of two parameters, (n, d, d)."""
+    each = np.arange(alpha.shape[1])
+    second = -alpha[:, :, None] * alpha[:, None, :] * polygamma(1, alpha.sum(axis=1))[:, None, None]
+    second[:, each, each] += alpha**2 * polygamma(1, alpha) - pull
+    return np.asarray(second)
 
 
 def _maximum(
     value: Callable[[Values], tuple[float, Values]], curvature: Callable[[Values], Values], start: Values
 ) -> tuple[Values, Values, float]:
-    """Return the place of the maximum, the errors there, and the log-likelihood."""
-    near = minimize(value, start, jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 2000}).x
-    for _ in range(50):
-        step = np.linalg.solve(curvature(near), value(near)[1])
-        near = near - step
-        if np.abs(step).max() < 1e-9:
-            break
-    else:
-        raise UntestableError("the likelihood of the Dirichlet regression did not converge")
-    information = curvature(near)
-    if np.linalg.eigvalsh(information).min() <= 0:
-        raise UntestableError("the likelihood of the Dirichlet regression has no maximum")
-    return near, np.sqrt(np.diag(np.linalg.inv(information))), -value(near)[0]
+    """Return the place of the maximum, the information there, and the log-likelihood."""
+    lost = UntestableError("no maximum of the Dirichlet likelihood was found: patients of a group may be all alike")
+    with np.errstate(all="ignore"):
+        near = minimize(value, start, jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 2000}).x
+        for _ in range(50):
+            information, slope = curvature(near), value(near)[1]
+            if not (np.isfinite(information).all() and np.isfinite(slope).all()):
+                raise lost
+            if np.linalg.eigvalsh(information).min() <= 0:
+                raise lost
+            step = np.linalg.solve(information, slope)
+            near = near - step
+            if np.abs(step).max() < 1e-9:
+                return near, curvature(near), -value(near)[0]
+    raise lost

@@ -48,6 +48,13 @@ def pillai(data, _):
         ("stat", "F", "df1", "df2", "p"), (found.pillai, found.f, *found.df, found.p_value), strict=True
     ):
         yield Answer(f"manova/Pillai/{name}", value)
+    models = coda.log_ratio_effects(parts, indicators(data))
+    for i in range(4):
+        yield Answer(f"clr_lm/{i}/coef", models.slopes[i])
+        yield Answer(f"clr_lm/{i}/se", models.std_errors[i])
+        yield Answer(f"clr_lm/{i}/p", models.p_values[i])
+        yield Answer(f"clr_lm/{i}/lower", models.low[i])
+        yield Answer(f"clr_lm/{i}/upper", models.high[i])
 
 
 def distances(data, r):
@@ -147,7 +154,7 @@ CASES = {
     "coda_clr_ilr": Case("own", ratios, {"mvar": "not offered"}),
     "manova_ilr": Case(
         "own", pillai, {f"manova/{name}": "Pillai's is offered" for name in ("Wilks", "Hotelling-Lawley", "Roy")}
-        | {"clr_lm": "ordinary least squares, part by part"},
+        | {f"clr_lm/{i}/part": "names" for i in range(4)},
     ),
     "permanova_asct": Case(
         "own", distances,
