@@ -1,6 +1,7 @@
 """The four subsets as one composition: tests of all at once, centres of the groups, ratios of the parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from phenotype.analyses.design import make_design, numbers
+from phenotype.analyses.response import SHARES
 from phenotype.analyses.rows import Row, attempt
-from phenotype.analyses.survival import group_members
+from phenotype.analyses.survival import few_events, group_members, observed
 from phenotype.statistics.composition import DELTA, centre, clr, dispersion, ilr, manova, permanova, replace_zeros
 from phenotype.statistics.contrasts import GROUPS, MIN_GROUP
+from phenotype.statistics.cox import cox
 from phenotype.statistics.dirichlet import compare, dirichlet
+from phenotype.statistics.logistic import logistic
 from phenotype.statistics.ranks import UntestableError
 from phenotype.study import Analyses
 from phenotype.subsets import SUBSETS
@@ -23,6 +27,7 @@ ENDPOINT = "composition"
 _GROUP_COLUMNS = ("prior_asct",)
 """Covariates that say what the groups say, and are not adjusted for."""
 
+_BALANCES = ("first balance", "second balance", "third balance")
 FEWEST_IN_TIME = 10
 """Transplanted patients that a trend over time needs."""
 
@@ -60,6 +65,10 @@ def composition_rows(cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
         rows += attempt(
             {"analysis": "composition_ratio", "term": term},
             lambda groups=groups: _ratios(cohort, groups),  # type: ignore[misc]
+        )
+    for endpoint, model in (("CR", _response_by_parts), ("PFS", _survival_by_parts), ("OS", _survival_by_parts)):
+        rows += attempt(
+            {"analysis": "composition_predictor", "endpoint": endpoint}, partial(model, cohort, known, endpoint)
         )
     return rows + attempt({"analysis": "composition_time", "term": "months_from_asct"}, lambda: _by_time(cohort, known))
 
@@ -194,3 +203,37 @@ def _by_time(cohort: pd.DataFrame, known: Flags) -> Iterator[Row]:
         "statistic": test.f, "p_value": test.p_value, "method": test.method, "note": note,
     }  # fmt: skip
     yield from _effects("composition_time", parts, years, [""], note, ", per year since ASCT")
+
+
+def _response_by_parts(cohort: pd.DataFrame, known: Flags, endpoint: str) -> Iterator[Row]:
+    """Ask whether the composition says something of a response: three log-ratios at once, whatever their basis."""
+    outcome = numbers(cohort, SHARES[endpoint][0])
+    chosen = known & np.isfinite(outcome)
+    parts = _some(cohort, chosen)
+    fit = logistic(outcome[chosen], ilr(parts), _BALANCES, terms=("composition",) * 3)
+    test = fit.terms["composition"]
+    yield {
+        "n": fit.n, "events": fit.events, "statistic": test.statistic, "p_value": test.p_value,
+        "method": f"logistic model of three log-ratios, likelihood ratio, {test.df} df",
+        "note": "; ".join(filter(None, [few_events(min(fit.events, fit.n - fit.events), 3), _note(cohort, chosen)])),
+    }  # fmt: skip
+
+
+def _survival_by_parts(cohort: pd.DataFrame, known: Flags, endpoint: str) -> Iterator[Row]:
+    seen = observed(cohort, endpoint)
+    chosen = known & seen.known
+    parts = _some(cohort, chosen)
+    fit = cox(*seen.of(chosen), ilr(parts), _BALANCES)
+    test = fit.likelihood_ratio
+    yield {
+        "n": fit.n, "events": fit.events, "statistic": test.statistic, "p_value": test.p_value,
+        "method": f"Cox model of three log-ratios, likelihood ratio, {test.df} df",
+        "note": "; ".join(filter(None, [few_events(fit.events, 3), _note(cohort, chosen)])),
+    }  # fmt: skip
+
+
+def _some(cohort: pd.DataFrame, chosen: Flags) -> Values:
+    """Return parts without zeros of the chosen patients."""
+    if not chosen.any():
+        raise UntestableError("no patient with four fractions and this endpoint")
+    return replace_zeros(cohort.loc[chosen, list(SUBSETS)].to_numpy(np.float64))

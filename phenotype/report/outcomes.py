@@ -97,7 +97,8 @@ _KINDS = (
     _Kind(
         "The four subsets as one whole", "Tests of all four at once; ratios to the geometric mean of the four.",
         ("composition_manova", "composition_permanova", "composition_permanova_adjusted", "composition_dispersion",
-         "composition_dirichlet", "composition_ratio", "composition_time_manova", "composition_time"),
+         "composition_dirichlet", "composition_predictor", "composition_ratio", "composition_time_manova",
+         "composition_time"),
         numbers.decimal, _pair(numbers.decimal),
     ),
 )  # fmt: skip
@@ -107,7 +108,8 @@ _WORDS = {
     "cox_multivariable_proportional": "hazards, multivariable", "composition_manova": "MANOVA (Pillai)",
     "composition_permanova": "PERMANOVA (R²)", "composition_permanova_adjusted": "PERMANOVA, adjusted (R²)",
     "composition_dispersion": "scatter of groups", "composition_dirichlet": "Dirichlet regression",
-    "composition_ratio": "ratio", "composition_time": "ratio per year since ASCT",
+    "composition_predictor": "by the composition", "composition_ratio": "ratio",
+    "composition_time": "ratio per year since ASCT",
     "subset_trend": "trend", "subset_dunn": "Dunn", "subset_correlation": "correlation",
     "composition_time_manova": "MANOVA on years since ASCT", "landmark_rate": "from the landmark",
 }  # fmt: skip

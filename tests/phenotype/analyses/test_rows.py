@@ -276,13 +276,20 @@ def test_time_since_asct_is_a_number_too():
     logs = rng.normal(0, 0.2, (40, 4)) + np.outer(years * np.log(2), [1, 0, 0, 0])
     parts = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
     cohort = pd.DataFrame(parts, columns=["naive", "central_memory", "effector_memory", "effector"]).assign(
-        asct_group=np.where(years < 1, "within_1y", "over_1y"), months_from_asct=12 * years
-    )
+        asct_group=np.where(years < 1, "within_1y", "over_1y"), months_from_asct=12 * years,
+        complete_response=(years + rng.normal(0, 1, 40) > 2.5).astype(int), pfs_months=10 + 5 * years, pfs_event=1,
+        os_months=np.nan, os_event=np.nan,
+    )  # fmt: skip
     rows = found(composition_rows(cohort, Analyses(covariates=())), analysis="composition_time")
     by_subset = {row["endpoint"]: row for row in rows}
 
     assert by_subset["naive"]["estimate"] == pytest.approx(2 ** (3 / 4), rel=0.05)
     assert by_subset["effector"]["estimate"] == pytest.approx(2 ** (-1 / 4), rel=0.05)
+    every = composition_rows(cohort, Analyses(covariates=()))
+    predicted = {row["endpoint"]: row for row in found(every, analysis="composition_predictor")}
+    assert predicted["CR"]["p_value"] < 0.01
+    assert (predicted["PFS"]["n"], predicted["PFS"]["events"]) == (40, 40)
+    assert predicted["OS"]["note"] == "not estimated: no patient with four fractions and this endpoint"
     (few,) = found(composition_rows(cohort.iloc[:5], Analyses(covariates=())), analysis="composition_time")
     assert few["note"] == "not estimated: 5 patients with four fractions and a known time since ASCT"
 
