@@ -9,6 +9,7 @@ from tests.phenotype.statistics import (
     golden_groups,
     golden_logistic,
     golden_survival,
+    golden_table1,
     golden_tables,
 )
 from tests.phenotype.statistics.agreement import compare
@@ -22,6 +23,7 @@ CASES = {
     **golden_composition.CASES,
     **golden_tables.CASES,
     **golden_groups.CASES,
+    **golden_table1.CASES,
 }
 
 
