@@ -39,6 +39,7 @@ from phenotype.tables import (
 __all__ = [
     "DATE_COLUMNS",
     "DAYS_PER_MONTH",
+    "DERIVED",
     "GROUPS",
     "KNOWN_COLUMNS",
     "RESPONSES",
@@ -82,7 +83,7 @@ _IN_ORDER = (
     ("last_contact_date", "death_date"),
 )
 """Pairs of dates of which the second is never before the first; the same day is possible."""
-_DERIVED = (
+DERIVED = (
     "days_from_asct", "months_from_asct", "asct_note", *SUBSETS, "responder", "complete_response", "pfs_months",
     "pfs_event", "os_months", "os_event", "cir_months", "cir_event", "anaemia_grade", "neutropenia_grade",
     "thrombocytopenia_grade", "endpoint_note", *EXPANSION_COLUMNS,
@@ -227,7 +228,7 @@ def read_clinical(study: Study) -> Clinical:
 def _without_persons(table: Table) -> tuple[Table, list[str]]:
     """Drop columns that could name a person, and those that the run fills itself."""
     persons = [column for column in table.columns if names_person(column)]
-    derived = [column for column in table.columns if column in _DERIVED]
+    derived = [column for column in table.columns if column in DERIVED]
     notes = [f"{table.name}: column {column!r} could identify a person; it was not read" for column in persons]
     notes += [f"{table.name}: column {column!r} is derived by the run; it was not read" for column in derived]
     kept = tuple(column for column in table.columns if column not in {*persons, *derived})
@@ -404,7 +405,7 @@ def _asct_faults(table: Table) -> Iterator[str]:
 def _covariate_faults(table: Table, study: Study) -> Iterator[str]:
     """Find covariates of [analyses] that the sheet does not have; the default ones may be absent."""
     wanted = study.analyses.covariates if "covariates" in study.analyses.model_fields_set else ()
-    derived = _DERIVED if study.kinetics else set(_DERIVED) - set(EXPANSION_COLUMNS)
+    derived = DERIVED if study.kinetics else set(DERIVED) - set(EXPANSION_COLUMNS)
     for name in wanted:
         if name not in table.columns and name not in derived:
             yield missing("covariate", name, table.columns, f"{study.path.name}: [analyses] of {table.name}")

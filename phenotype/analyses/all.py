@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from phenotype.analyses.baseline import baseline_rows
 from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.expansion import expansion_rows
@@ -61,6 +62,7 @@ def estimate(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     settings = settings.model_copy(update={"covariates": present})
     rows = [
         *flow_rows(cohort),
+        *baseline_rows(cohort),
         *subset_rows(cohort),
         *composition_rows(cohort, settings),
         *dose_rows(cohort),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from phenotype.analyses import ESTIMATE_COLUMNS, curve_table, estimate
+from phenotype.analyses.baseline import baseline_columns, baseline_rows
 from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.design import make_design
@@ -330,3 +331,32 @@ def test_a_trend_over_the_groups_has_its_direction():
     assert len(found(rows, analysis="subset_dunn", endpoint="naive")) == 3
     (constant,) = found(rows, analysis="subset_trend", endpoint="central_memory")
     assert constant["note"].startswith("not estimated: ")
+
+
+def test_baseline_is_what_was_known_before_infusion(small):
+    """Age and stage are; responses, toxicity and times are not, and a name of each patient is no level."""
+    assert baseline_columns(small.assign(site=small["patient_id"])) == ["age", "iss_stage"]
+
+
+def test_missing_values_are_in_no_denominator_of_table_1(small):
+    """One stage unknown: shares are of eleven, and the row says so; ages are described by quartiles."""
+    small.loc[0, "iss_stage"] = None
+    rows = baseline_rows(small)
+    (share,) = found(rows, analysis="baseline_share", endpoint="iss_stage: I", term="", level="all")
+    (age,) = found(rows, analysis="baseline_median", endpoint="age", term="asct", level="none")
+
+    assert (share["n"], share["events"], share["note"]) == (11, 3, "1 missing")
+    assert share["estimate"] == pytest.approx(3 / 11)
+    assert age["estimate"] == 59.5
+    assert age["note"].startswith("quartiles 52 to 64.75, range 45 to 70, mean ")
+
+
+def test_groups_are_held_apart_in_standard_deviations(small):
+    """A positive difference: the second named is lower; equal groups are 0 apart."""
+    rows = baseline_rows(small.assign(weight=[60.0, 62] * 3 + [70.0, 72] * 3))
+    (apart,) = found(rows, analysis="baseline_difference", endpoint="weight", term="asct")
+
+    (stage,) = found(rows, analysis="baseline_difference", endpoint="iss_stage", term="asct")
+    assert stage["estimate"] == pytest.approx(0)
+    assert apart["level"] == "asct against none"
+    assert apart["estimate"] == pytest.approx(10 / np.std([60, 62] * 3, ddof=1))
