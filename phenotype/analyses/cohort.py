@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phenotype.analyses.design import numbers
-from phenotype.analyses.expansion import median_row
+from phenotype.analyses.expansion import median_row, ranked
 from phenotype.analyses.rows import Row, attempt
 from phenotype.analyses.survival import group_members
+from phenotype.expansion import MEASURES
 from phenotype.subsets import SUBSETS
 
 __all__ = ["DOSE", "dose_rows", "flow_rows"]
@@ -46,7 +47,9 @@ def flow_rows(cohort: pd.DataFrame) -> list[Row]:
 def _steps(cohort: pd.DataFrame) -> Mapping[str, NDArray[np.bool_]]:
     """Return who has what an analysis needs."""
     everybody = np.ones(len(cohort), dtype=bool)
-    peaks = [column for column in cohort.columns if str(column).endswith("_cmax")]
+    peaks = [
+        np.isfinite(ranked(cohort, measure, "cmax")) for measure in MEASURES if f"{measure}_cmax" in cohort.columns
+    ]
     return {
         "patients": everybody,
         "ASCT group known": cohort["asct_group"].fillna("").ne("").to_numpy(dtype=bool),
@@ -55,7 +58,7 @@ def _steps(cohort: pd.DataFrame) -> Mapping[str, NDArray[np.bool_]]:
         "followed for PFS": np.isfinite(numbers(cohort, "pfs_months")),
         "followed for OS": np.isfinite(numbers(cohort, "os_months")),
         "in CR and followed for relapse": np.isfinite(numbers(cohort, "cir_months")),
-        "expansion measured": cohort[peaks].notna().any(axis=1).to_numpy(dtype=bool) if peaks else ~everybody,
+        "expansion measured": np.logical_or.reduce([~everybody, *peaks]),
     }
 
 

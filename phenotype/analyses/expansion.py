@@ -14,7 +14,7 @@ from phenotype.expansion import MEASURES, NEVER
 from phenotype.statistics.contrasts import MIN_GROUP, median_interval
 from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
 
-__all__ = ["expansion_rows", "median_row"]
+__all__ = ["expansion_rows", "median_row", "ranked"]
 
 _DESCRIBED = ("cmax", "tmax_day", "clast", "tlast_day", "auc_0_28", "half_life_days")
 _TESTED = ("cmax", "auc_0_28")
@@ -41,8 +41,7 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
             column = f"{measure}_{name}"
             if column not in cohort.columns:
                 continue
-            never = (cohort[f"{measure}_note"] == NEVER).to_numpy(dtype=bool) & (name in _TESTED)
-            values = np.where(never, 0.0, numbers(cohort, column))
+            values = ranked(cohort, measure, name) if name in _TESTED else numbers(cohort, column)
             for (term, level), who in groups.items():
                 shared = {"analysis": "expansion_median", "endpoint": column, "term": term, "level": level}
                 rows += attempt(shared, partial(median_row, values[who]))
@@ -51,6 +50,13 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
                     shared = {"analysis": "expansion_test", "endpoint": column, "term": term, "level": level}
                     rows += attempt(shared, partial(_test, values[first], values[second]))
     return rows
+
+
+def ranked(cohort: pd.DataFrame, measure: str, name: str) -> Values:
+    """Return a measure's peak or exposure, (patients,): 0 where cells were never detected, NaN where not known."""
+    notes = cohort.get(f"{measure}_note", pd.Series("", index=cohort.index))
+    never = (notes == NEVER).to_numpy(dtype=bool)
+    return np.where(never, 0.0, numbers(cohort, f"{measure}_{name}"))
 
 
 def _sides(cohort: pd.DataFrame, groups: dict[tuple[str, str], Flags]) -> Iterator[tuple[str, str, Flags, Flags]]:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phenotype.analyses.design import numbers
+from phenotype.analyses.expansion import ranked
 from phenotype.analyses.rows import Row, attempt
 from phenotype.statistics.contrasts import GROUPS, MIN_GROUP
 from phenotype.statistics.correlation import spearman
@@ -49,7 +50,9 @@ def subset_rows(cohort: pd.DataFrame) -> list[Row]:
         for column, words in BESIDE.items():
             if column in cohort.columns:
                 shared = {"analysis": "subset_correlation", "endpoint": subset, "term": column}
-                rows += attempt(shared, partial(_correlation, values, numbers(cohort, column), words))
+                measure, peak, _ = column.partition("_cmax")
+                other = ranked(cohort, measure, "cmax") if peak else numbers(cohort, column)
+                rows += attempt(shared, partial(_correlation, values, other, words))
     return rows
 
 

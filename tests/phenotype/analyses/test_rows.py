@@ -17,6 +17,7 @@ from phenotype.analyses.subsets import subset_rows
 from phenotype.analyses.survival import survival_rows
 from phenotype.statistics.ranks import UntestableError
 from phenotype.study import Analyses
+from phenotype.subsets import SUBSETS
 
 
 def found(rows, **wanted):
@@ -192,6 +193,9 @@ def test_who_never_had_cells_is_below_all_who_had(small):
     assert test["statistic"] == 9
     assert test["note"].endswith("; 3 never detected, as 0")
     assert median["estimate"] == pytest.approx(27.5)
+    small[list(SUBSETS)] = np.random.default_rng(1).dirichlet([1, 1, 1, 1], 12)
+    assert found(subset_rows(small), analysis="subset_correlation", endpoint="naive")[0]["n"] == 12
+    assert found(flow_rows(small), endpoint="expansion measured", level="all")[0]["events"] == 12
     small["cart_pct_of_t_note"] = [""] * 9 + ["1 samples up to day 28, a peak needs 3"] * 3
     (test,) = found(expansion_rows(small), analysis="expansion_test", level="asct against none")
     assert test["n"] == 9
