@@ -185,9 +185,16 @@ class Analyses(_Section):
     permutations: int = Field(default=9999, ge=99, le=1_000_000)
     """Of permutation tests: 9,999 give a p of 0.05 to within 0.004."""
     imputations: int = Field(default=0, ge=0, le=200)
-    """Completed data sets of models with missing covariates; 0 leaves incomplete patients out."""
+    """Completed data sets of models with missing covariates, two at least; 0 leaves incomplete patients out."""
     seed: int = Field(default=1, ge=0)
     """Of permutations and imputations."""
+
+    @field_validator("imputations")
+    @classmethod
+    def _several(cls, sets: int) -> int:
+        if sets == 1:
+            raise ValueError("of one set nothing can be said of how far sets differ; write 0, or as many as 20")
+        return sets
 
 
 class _StudyFile(_Section):

@@ -6,6 +6,7 @@ from phenotype.analyses.baseline import baseline_rows
 from phenotype.analyses.cohort import dose_rows, flow_rows
 from phenotype.analyses.composition import composition_rows
 from phenotype.analyses.expansion import expansion_rows
+from phenotype.analyses.imputed import imputed_rows
 from phenotype.analyses.relapse import relapse_rows
 from phenotype.analyses.response import response_rows, toxicity_rows
 from phenotype.analyses.rows import estimates_table
@@ -70,6 +71,7 @@ def estimate(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
         *toxicity_rows(cohort),
         *survival_rows(cohort, settings),
         *relapse_rows(cohort, settings),
+        *imputed_rows(cohort, settings),
         *expansion_rows(cohort),
     ]
     subsets = summarise_groups(cohort, SUBSETS).astype({"n": "Int64", "events": "Int64"}).assign(note="")

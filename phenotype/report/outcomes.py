@@ -86,7 +86,7 @@ _KINDS = (
     _Kind(
         "Models", "Odds ratios of response, hazard ratios of PFS and OS, for relapse of its incidence and rate. "
         "Univariable: each covariate alone; multivariable: all together.",
-        tuple(f"{model}_{kind}" for model in _MODELS for kind in ("univariable", "multivariable")),
+        tuple(f"{model}_{kind}" for model in _MODELS for kind in ("univariable", "multivariable", "imputed")),
         numbers.decimal, _pair(numbers.decimal),
     ),
     _Kind(
@@ -179,7 +179,7 @@ def _what(analysis: str, row: Mapping[Any, Any]) -> str:
         words.append(f"at {time:g} months")
     if analysis in _WORDS:
         words.append(f"({_WORDS[analysis]})")
-    elif analysis.endswith(("_univariable", "_multivariable")):
+    elif analysis.endswith(("_univariable", "_multivariable", "_imputed")):
         words.append(f"({analysis.replace('_', ' ')})")
     return " ".join(words)
 
