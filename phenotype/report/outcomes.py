@@ -104,9 +104,9 @@ _KINDS = (
     ),
     _Kind(
         "The four subsets as one whole", "Tests of all four at once; ratios to the geometric mean of the four.",
-        ("composition_manova", "composition_permanova", "composition_permanova_adjusted", "composition_dispersion",
-         "composition_dirichlet", "composition_predictor", "composition_ratio", "composition_time_manova",
-         "composition_time"),
+        ("composition_manova", "composition_manova_zeros", "composition_permanova", "composition_permanova_adjusted",
+         "composition_dispersion", "composition_dirichlet", "composition_predictor", "composition_ratio",
+         "composition_dirichlet_ratio", "composition_time_manova", "composition_time"),
         numbers.decimal, _pair(numbers.decimal),
     ),
 )  # fmt: skip
@@ -117,6 +117,7 @@ _WORDS = {
     "cox_multivariable_proportional": "hazards, multivariable", "composition_manova": "MANOVA (Pillai)",
     "composition_permanova": "PERMANOVA (R²)", "composition_permanova_adjusted": "PERMANOVA, adjusted (R²)",
     "composition_dispersion": "scatter of groups", "composition_dirichlet": "Dirichlet regression",
+    "composition_manova_zeros": "MANOVA, other share for zeros", "composition_dirichlet_ratio": "ratio of mean shares",
     "composition_predictor": "by the composition", "composition_ratio": "ratio",
     "composition_time": "ratio per year since ASCT",
     "subset_trend": "trend", "subset_dunn": "Dunn", "subset_correlation": "correlation",
