@@ -29,7 +29,7 @@ def test_ours_stand_beside_and_absence_is_said():
         "analysis": "survival_rate", "endpoint": "PFS", "level": "all", "time": 48.0, "n": 7, "estimate": 0.5,
         "ci_low": 0.3, "ci_high": 0.8, "method": "Kaplan-Meier, log interval",
     }  # fmt: skip
-    table = beside_published(estimates_table([row, row | {"time": 12.0, "estimate": 0.9}]))
+    table = beside_published(estimates_table([row | {"time": 12.0, "estimate": 0.9}, row]))
 
     assert table.columns.tolist() == list(PUBLISHED_COLUMNS)
     pfs = table[table["what"] == "PFS at 48 months"].iloc[0]
