@@ -14,6 +14,7 @@ from tests.phenotype.statistics import (
     golden_composition,
     golden_cox,
     golden_groups,
+    golden_imputation,
     golden_logistic,
     golden_survival,
     golden_table1,
@@ -31,6 +32,7 @@ CASES = {
     **golden_tables.CASES,
     **golden_groups.CASES,
     **golden_table1.CASES,
+    **golden_imputation.CASES,
 }
 
 

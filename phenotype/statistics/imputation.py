@@ -54,6 +54,9 @@ class Imputed:
     trace: Values
     """(sets, rounds, columns with missing values): mean of the values filled in. Lines of the sets should mingle, and
     none should still rise or fall."""
+    beyond: Mapping[str, float]
+    """Share of the values filled in for patients whose prediction is below or above that of all who could give one.
+    Where it is large, values are missing at one end, and what is filled in lies too near the middle."""
     method: str
 
     @property
@@ -138,17 +141,16 @@ def impute(
     order = sorted((name for name in data if absent[name].any()), key=lambda name: int(absent[name].sum()))
     _check_predictable(data, categories, order, donors)
     passes = rounds if len(order) > 1 else 1
-    sets, traces = [], []
-    for number in range(m):
-        completed, trace = _one_set(
-            data, absent, order, categories, passes, donors, np.random.default_rng([seed, number])
-        )
-        sets.append(completed)
-        traces.append(trace)
+    done = [
+        _one_set(data, absent, order, categories, passes, donors, np.random.default_rng([seed, number]))
+        for number in range(m)
+    ]
+    sets, traces, beyond = zip(*done, strict=True)
+    outside = dict(zip(order, np.mean(beyond, axis=0).tolist(), strict=True))
     counts = {name: int(gone.sum()) for name, gone in absent.items()}
     method = f"chained equations, predictive mean matching, {donors} donors, {m} sets, {passes} rounds, seed {seed}"
     incomplete, n = int(np.any(list(absent.values()), axis=0).sum()), len(next(iter(data.values())))
-    return Imputed(tuple(sets), counts, incomplete, n, seed, passes, donors, np.array(traces), method)
+    return Imputed(sets, counts, incomplete, n, seed, passes, donors, np.array(traces), outside, method)
 
 
 def event_predictors(time: ArrayLike, event: ArrayLike) -> tuple[Values, Values]:
@@ -298,23 +300,24 @@ def _one_set(
     rounds: int,
     donors: int,
     rng: np.random.Generator,
-) -> tuple[dict[str, Values], Values]:
-    """Return one completed set, and the mean of what was filled in, (rounds, incomplete columns)."""
+) -> tuple[dict[str, Values], Values, Values]:
+    """Return one completed set; the mean of what was filled in, (rounds, columns); in the last, the share beyond."""
     filled = {name: values.copy() for name, values in data.items()}
     for name in order:
         gone = absent[name]
         filled[name][gone] = rng.choice(data[name][~gone], size=int(gone.sum()))
-    trace = np.empty((rounds, len(order)))
+    trace, beyond = np.empty((rounds, len(order))), np.zeros(len(order))
     for turn in range(rounds):
         for place, name in enumerate(order):
             gone = absent[name]
             others = [_encoded(filled[other], other in categories) for other in filled if other != name]
             design = np.column_stack([np.ones(len(gone)), *others])
             target = _encoded(data[name][~gone], name in categories)
-            giver = _matched(design[~gone], target, design[gone], donors, rng)
-            filled[name][gone] = data[name][~gone][giver]
+            here, there = _predictions(design[~gone], target, design[gone], rng)
+            filled[name][gone] = data[name][~gone][_nearest(here, there, donors, rng)]
             trace[turn, place] = filled[name][gone].mean()
-    return filled, trace
+            beyond[place] = np.mean(((there < here.min(axis=0)) | (there > here.max(axis=0))).any(axis=1))
+    return filled, trace, beyond
 
 
 def _encoded(values: Values, category: bool) -> Values:
@@ -324,8 +327,8 @@ def _encoded(values: Values, category: bool) -> Values:
     return np.asarray((columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
-def _matched(known: Values, target: Values, unknown: Values, donors: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return for each unknown patient the place of the known one who gives his value.
+def _predictions(known: Values, target: Values, unknown: Values, rng: np.random.Generator) -> tuple[Values, Values]:
+    """Return predictions for known and unknown patients, (n, k) each, in units of the residual spread.
 
     Known patients are predicted by the estimates, unknown ones by a draw of the parameters: the matching that keeps
     the uncertainty of the model.
@@ -334,13 +337,17 @@ def _matched(known: Values, target: Values, unknown: Values, donors: int, rng: n
     inverse = np.linalg.inv(square + np.diag(_RIDGE * np.diag(square) + 1e-12))
     beta = inverse @ known.T @ target
     residual = target - known @ beta
-    freedom = max(len(known) - known.shape[1], 1)
     scatter = residual.T @ residual + 1e-12 * np.eye(target.shape[1])
-    noise = np.linalg.cholesky(inverse) @ rng.standard_normal(beta.shape) @ np.linalg.cholesky(scatter).T
-    drawn = beta + noise / np.sqrt(rng.chisquare(freedom))
-    # Distances count by the residual spread, in whose units levels of a category are alike.
-    whiten = np.linalg.inv(np.linalg.cholesky(scatter)).T
-    here, there = known @ beta @ whiten, unknown @ drawn @ whiten
+    freedom = max(len(known) - known.shape[1], 1)
+    spread = np.linalg.cholesky(scatter / freedom).T
+    chance = np.sqrt(freedom / rng.chisquare(freedom))
+    noise = np.linalg.cholesky(inverse) @ rng.standard_normal(beta.shape) @ spread
+    whiten = np.linalg.inv(spread)
+    return known @ beta @ whiten, unknown @ (beta + noise * chance) @ whiten
+
+
+def _nearest(here: Values, there: Values, donors: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return for each prediction there the place of one of the nearest here, drawn at random."""
     distance = ((there[:, None, :] - here[None, :, :]) ** 2).sum(axis=2)
     # Patients with one prediction are tied, but for rounding; each recipient has an order of his own among them.
     nearest = np.lexsort((rng.random(distance.shape), distance.round(12)), axis=1)[:, :donors]
