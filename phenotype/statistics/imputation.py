@@ -105,6 +105,9 @@ def impute(
     are drawn from their posterior for the patients in whom it is not; and one of the ``donors`` patients nearest in
     prediction gives his value. Levels of a category are predicted together, as indicators.
 
+    Nothing is filled in beyond what was observed. In simulated studies with a quarter missing, intervals of 95 % held
+    the truth in 90 to 95; with half missing, mostly the high half, in 83 (a mean) and 62 (a slope): see ``beyond``.
+
     Parameters
     ----------
     columns
