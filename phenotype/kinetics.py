@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 import pandas as pd
 
 from phenotype.errors import StudyError
+from phenotype.expansion import MEASURES
 from phenotype.study import Study
 from phenotype.tables import (
     MISSING,
@@ -73,12 +74,28 @@ def read_kinetics(study: Study) -> pd.DataFrame | None:
 
 
 def kinetics_notes(study: Study, kinetics: pd.DataFrame | None, patients: Collection[str]) -> list[str]:
-    """Say whose curve is in no number, since the clinical sheet does not have the patient."""
+    """Say whose curve is in no number, since the clinical sheet does not have the patient, and what below_lod is of."""
     if study.kinetics is None or kinetics is None:
         return []
     strangers = [str(patient) for patient in kinetics["patient_id"].unique() if patient not in patients]
     name, sheet = study.kinetics.name, study.clinical.name
-    return [f"{name}: patient {patient!r} is not in {sheet}; the curve is in no number" for patient in strangers]
+    notes = [f"{name}: patient {patient!r} is not in {sheet}; the curve is in no number" for patient in strangers]
+    both = int((_below(kinetics) & ((kinetics[_measures(kinetics)] > 0).sum(axis=1) > 1)).sum())
+    if both:
+        notes.append(
+            f"{name}: below_lod is 1 in {both} rows with values of {' and '.join(_measures(kinetics))}; it is of the "
+            f"whole row, and none of these values is used"
+        )
+    return notes
+
+
+def _measures(kinetics: pd.DataFrame) -> list[str]:
+    return [measure for measure in MEASURES if measure in kinetics.columns]
+
+
+def _below(kinetics: pd.DataFrame) -> "pd.Series[bool]":
+    flags = kinetics.get("below_lod", pd.Series(0, index=kinetics.index, dtype="Int64"))
+    return flags.fillna(0).astype(bool)
 
 
 def _row_faults(table: Table) -> Iterator[str]:

@@ -81,6 +81,18 @@ def test_a_curve_of_nobody_in_the_clinical_sheet_is_told(tmp_path):
     assert kinetics_notes(study, kinetics, {"P1", "P02"}) == []
 
 
+def test_below_the_limit_of_one_assay_is_told_to_be_of_all(tmp_path):
+    """A PCR sees what flow does not: its 150 copies would be left out unseen, since the flag is of the row."""
+    header = "patient_id,day,cart_pct_of_t,copies_per_ug,below_lod\n"
+    rows = "P1,7,0.01,150,1\nP1,14,20,3000,0\nP1,21,0.01,,1\nP1,28,0,20,\n"
+    study = study_with(tmp_path, header + rows)
+
+    assert kinetics_notes(study, read_kinetics(study), {"P1"}) == [
+        "kinetics.csv: below_lod is 1 in 1 rows with values of cart_pct_of_t and copies_per_ug; it is of the whole "
+        "row, and none of these values is used"
+    ]
+
+
 def test_missing_columns_are_named(tmp_path):
     """Each with the column that was probably meant."""
     with pytest.raises(StudyError, match=r"no column 'day'; did you mean 'days'.*\n.*no column 'cart_pct_of_t'"):
