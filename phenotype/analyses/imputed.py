@@ -22,6 +22,10 @@ from phenotype.study import Analyses
 
 __all__ = ["imputed_rows"]
 
+BEYOND = 0.1
+"""Share of values filled in beyond the predictions of all who could give one, from which on the note says so. In
+simulated studies it was 0.03 to 0.07 where intervals covered as they should, 0.2 where 62 of 100 held the truth."""
+
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Fitted = tuple[Values, Values, int, float]
@@ -115,6 +119,8 @@ def _pooled(cohort: pd.DataFrame, model: _Model, settings: Analyses) -> Iterator
     estimates, errors = (np.array([fit[place] for fit in fits]) for place in (0, 1))
     pooled = pool(estimates, errors**2, df_complete=fits[0][3])
     note = f"{found.incomplete} of {found.n} patients incomplete; {found.method}"
+    if far := [name for name, share in found.beyond.items() if share >= BEYOND]:
+        note += f"; {', '.join(far)} missing where nobody alike is known: leans to the middle"
     for i, (term, level) in enumerate(zip(designs[0].terms, designs[0].levels, strict=True)):
         yield {
             "term": term, "level": level, "n": found.n, "events": fits[0][2], "estimate": np.exp(pooled.estimates[i]),

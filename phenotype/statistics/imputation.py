@@ -210,6 +210,8 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, df_complete: float = np.
 
     Raises
     ------
+    UntestableError
+        If no degrees of freedom are left, as with fewer events than covariates.
     ValueError
         If there are fewer than two sets, shapes differ, or a number is not finite or no variance.
 
@@ -227,8 +229,10 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, df_complete: float = np.
     each, variance = (np.asarray(x, dtype=np.float64) for x in (estimates, variances))
     if each.ndim != 2 or each.shape != variance.shape or len(each) < 2:
         raise ValueError(f"estimates and variances of shapes {each.shape} and {variance.shape}; (m, p), m at least 2")
-    if not np.isfinite([each, variance]).all() or (variance <= 0).any() or not df_complete > 0:
-        raise ValueError("estimates must be finite, variances and degrees of freedom above 0")
+    if not np.isfinite([each, variance]).all() or (variance <= 0).any():
+        raise ValueError("estimates must be finite, and variances above 0")
+    if not df_complete > 0:
+        raise UntestableError(f"{df_complete:g} degrees of freedom are left")
     m = len(each)
     within, between = variance.mean(axis=0), each.var(axis=0, ddof=1)
     total = within + (1 + 1 / m) * between

@@ -58,6 +58,21 @@ def test_ratios_come_back_with_all_patients(gaps):
     assert "% of the information missing" in found["marker", ""]["note"]
 
 
+def test_values_missing_at_one_end_are_in_the_note(gaps):
+    """High markers were never measured: whoever gives a value has a lower one, and the reader must know."""
+    rng = np.random.default_rng(8)
+    known = gaps["marker"].fillna(0)
+    beside = known + rng.normal(0, 0.3, len(gaps))
+    settings = Analyses(covariates=("marker", "beside"), imputations=3)
+    notes = [
+        ratios(imputed_rows(gaps.assign(beside=beside, marker=known.mask(gone)), settings), "cox_imputed", "PFS")
+        for gone in (beside > 0.7, rng.random(len(gaps)) < 0.2)
+    ]
+
+    warning = "marker missing where nobody alike is known: leans to the middle"
+    assert [warning in found["marker", ""]["note"] for found in notes] == [True, False]
+
+
 def test_the_same_seed_gives_the_same_numbers(gaps):
     """Another seed other ones: the sets are drawn."""
     settings = [Analyses(covariates=("prior_asct", "marker"), imputations=3, seed=seed) for seed in (1, 1, 2)]

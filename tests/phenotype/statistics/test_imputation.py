@@ -224,5 +224,7 @@ def test_what_is_given_wrongly_is_refused():
         impute({"x": [1, 2], "y": [1, 2]}, seed=1, m=0)
     with pytest.raises(ValueError, match="m at least 2"):
         pool([[1.0]], [[1.0]])
-    with pytest.raises(ValueError, match="variances and degrees of freedom above 0"):
+    with pytest.raises(ValueError, match="variances above 0"):
         pool([[1.0], [1.0]], [[1.0], [0.0]])
+    with pytest.raises(UntestableError, match="-1 degrees of freedom are left"):
+        pool([[1.0], [1.0]], [[1.0], [1.0]], df_complete=-1)
