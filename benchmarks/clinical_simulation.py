@@ -145,7 +145,7 @@ def show_rates(found: list[pd.DataFrame]) -> None:
             one[(one["analysis"] == analysis) & (one["endpoint"] == endpoint) & (one["level"] == "all")
                 & (one["time"].isna() if pd.isna(time) else one["time"] == time)] for one in found
         ]).dropna(subset=["ci_low"])  # fmt: skip
-        held = ((rows["ci_low"] <= truth) & (rows["ci_high"] >= truth)).mean()
+        held = ((rows["ci_low"] <= truth) & (rows["ci_high"].fillna(np.inf) >= truth)).mean()
         when = "" if pd.isna(time) else f" {time:g} months"
         print(f"{f'{analysis} {endpoint}{when}':52}{truth:8.3f}{held:9.3f}")
 
