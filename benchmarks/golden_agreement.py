@@ -9,31 +9,9 @@ on one side, or a difference exceeds the case's tolerance.
 
 import sys
 
-from tests.phenotype.statistics import (
-    golden_competing,
-    golden_composition,
-    golden_cox,
-    golden_groups,
-    golden_imputation,
-    golden_logistic,
-    golden_survival,
-    golden_table1,
-    golden_tables,
-)
 from tests.phenotype.statistics.agreement import compare
 from tests.phenotype.statistics.conftest import read_case
-
-CASES = {
-    **golden_survival.CASES,
-    **golden_cox.CASES,
-    **golden_competing.CASES,
-    **golden_logistic.CASES,
-    **golden_composition.CASES,
-    **golden_tables.CASES,
-    **golden_groups.CASES,
-    **golden_table1.CASES,
-    **golden_imputation.CASES,
-}
+from tests.phenotype.statistics.test_golden import CASES
 
 
 def main() -> int:
