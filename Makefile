@@ -23,13 +23,18 @@ $(VENV)/.run: pyproject.toml
 $(VENV)/.test: $(VENV)/.run
 	@echo "Adding what the tests need"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		echo "Adding Chromium, in which the report is tested"; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
+		|| echo "Chromium cannot be installed here: the tests in a browser will be skipped, and say so"; \
+	}
 	@touch $@
 
 $(BRIDGE)/.test: pyproject.toml
 	@echo "Setting up $(BRIDGE): FlowCytometryTools with the oldest numpy and pandas supported"
 	@test -x $(BRIDGE)/bin/python || $(PYTHON) -m venv $(BRIDGE)
 	@$(BRIDGE)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[flowcytometrytools]' \
-		'numpy==1.26.*' 'pandas==2.1.*' 'pytest>=8' 'hypothesis>=6.100' 'XlsxWriter>=3.2'
+		'numpy==1.26.*' 'pandas==2.1.*' 'pytest>=8' 'hypothesis>=6.100' 'XlsxWriter>=3.2' 'statsmodels>=0.14.4'
 	@touch $@
 
 # Status 1 means: done, and some samples failed or want a look. The sample study has some on purpose.

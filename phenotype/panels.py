@@ -33,7 +33,7 @@ from gating import (
     estimate_logicle,
 )
 
-__all__ = ["Axis", "Label", "Panel", "panels_are_whole", "panels_of", "read_panels", "write_panels"]
+__all__ = ["Axis", "Band", "Label", "Panel", "panels_are_whole", "panels_of", "read_panels", "write_panels"]
 
 BINS = 128
 """Bins of a one-channel histogram: narrower than a valley, wider than the noise of 10,000 events."""
@@ -75,6 +75,17 @@ class Label:
     """Where to write it, as a share of the panel's width and height."""
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Where a cut could as well lie: the 95 % interval of a fitted threshold."""
+
+    axis: int
+    """0 across, 1 up."""
+    low: float
+    high: float
+    """Display scale."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
     """One gate step of one sample."""
@@ -100,6 +111,7 @@ class Panel:
     control: NDArray[np.uint32] | None = None
     """(128,), the control that placed a one-channel gate, in the same bins."""
     control_name: str = ""
+    bands: tuple[Band, ...] = ()
 
 
 def panels_of(gated: GatedSample, *, controls: Controls | None = None) -> tuple[Panel, ...]:
@@ -187,10 +199,11 @@ def _restored(arrays: Mapping[str, NDArray[Any]], i: int, fields: dict[str, Any]
     lines = tuple(arrays[f"outline_{i}_{j}"] for j in range(fields.pop("outlines")))
     x, y = _axis(fields.pop("x")), fields.pop("y")
     labels = tuple(Label(**label) for label in fields.pop("labels"))
+    bands = tuple(Band(**band) for band in fields.pop("bands"))
     control = arrays.get(f"control_{i}")
     return Panel(
         **fields, x=x, y=_axis(y) if y else None, counts=arrays[f"counts_{i}"],
-        outlines=lines, labels=labels, control=control,
+        outlines=lines, labels=labels, control=control, bands=bands,
     )  # fmt: skip
 
 
@@ -250,6 +263,7 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
         note=_note(first),
         control=None if tube is None else _counts([scales[0](tube.values)], axes),
         control_name="" if tube is None else tube.source,
+        bands=tuple(dict.fromkeys(band for population in step for band in _bands(population, row.channels, scales))),
     )
 
 
@@ -442,6 +456,17 @@ def _across(axis: int, place: float, axes: list[Axis]) -> Line:
     other = axes[1 - axis]
     line = np.array([(place, other.low), (place, other.high)])
     return line if axis == 0 else line[:, ::-1]
+
+
+def _bands(population: Population, markers: tuple[str, ...], scales: list[Transform]) -> Iterator[Band]:
+    """Yield the interval of each threshold that was placed and has one."""
+    for threshold in population.thresholds:
+        if threshold.refused or threshold.marker not in markers:
+            continue
+        axis = markers.index(threshold.marker)
+        low, high = _displayed(scales[axis], list(threshold.interval))
+        if np.isfinite(low) and np.isfinite(high) and low < high:
+            yield Band(axis, low, high)
 
 
 def _found_lines(cuts: list[list[float]], axes: list[Axis]) -> list[Line]:

@@ -7,13 +7,26 @@ differ in the shape of their dots, subsets in their place, so no figure needs co
 
 from matplotlib.colors import LinearSegmentedColormap
 
-__all__ = ["DENSITY", "GROUPS", "GROUP_LABELS", "INK", "MARKERS", "MUTED", "SUBSET_COLOURS", "WARNING", "on_colour"]
+__all__ = [
+    "BAND",
+    "DENSITY",
+    "GROUPS",
+    "GROUP_LABELS",
+    "INK",
+    "MARKERS",
+    "MUTED",
+    "SUBSET_COLOURS",
+    "WARNING",
+    "on_colour",
+]
 
 INK = "#1b1b1b"
 MUTED = "#5c5c5c"
 """Secondary text: 6.7 : 1 on white, above the 4.5 : 1 that small text needs."""
 WARNING = "#a63603"
 """Weak and refused gates: 6.9 : 1 on white. The word stands beside it."""
+BAND = "#f4e3d4"
+"""Where a cut could as well lie: light enough for the faintest bin to be seen on it."""
 
 SUBSET_COLOURS = {
     "naive": "#12355b",

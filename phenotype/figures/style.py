@@ -8,14 +8,19 @@ from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from numpy.typing import ArrayLike, NDArray
 
 from phenotype.figures.palette import INK, MUTED, WARNING
 
-__all__ = ["drawable", "mark_synthetic", "new_figure", "save_figure", "style"]
+__all__ = [
+    "SYNTHETIC", "drawable", "mark_synthetic", "new_figure", "places_on", "save_figure", "style",
+    "write_file",
+]  # fmt: skip
 
 SYNTHETIC = "SYNTHETIC DATA: no patient is shown"
 
@@ -69,7 +74,7 @@ def mark_synthetic(figure: Figure, *, synthetic: bool) -> None:
         figure.text(0.996, 0.004, SYNTHETIC, ha="right", va="bottom", fontsize=7, color=WARNING, weight="bold")
 
 
-def save_figure(figure: Figure, stem: Path, *, dpi: float = 300, colours: int | None = None) -> tuple[Path, Path]:
+def save_figure(figure: Figure, stem: Path, *, dpi: float = 300) -> tuple[Path, Path]:
     """Write ``stem.svg`` and ``stem.png``; the same figure gives the same bytes.
 
     Parameters
@@ -80,40 +85,46 @@ def save_figure(figure: Figure, stem: Path, *, dpi: float = 300, colours: int | 
         Path without suffix; its folder is made.
     dpi
         Of the PNG.
-    colours
-        Reduce the PNG to so many colours: a third of the bytes, and enough for a density in one hue.
 
     Returns
     -------
     tuple of Path
         The SVG and the PNG.
     """
-    stem.parent.mkdir(parents=True, exist_ok=True)
     svg, png = stem.parent / f"{stem.name}.svg", stem.parent / f"{stem.name}.png"
     with style():
         vector = io.BytesIO()
         figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-        _write(svg, vector.getvalue())
         raster = io.BytesIO()
         figure.savefig(raster, format="png", dpi=dpi, metadata={"Software": None})
-    _write(png, raster.getvalue() if colours is None else _reduced(raster, colours))
+    write_file(svg, vector.getvalue().replace(b"'DejaVu Sans'", _FAMILY))
+    write_file(png, raster.getvalue())
     return svg, png
 
 
-def _reduced(raster: io.BytesIO, colours: int) -> bytes:
-    """Return a PNG with a palette instead of true colour."""
-    with Image.open(raster) as image:
-        small = image.convert("RGB").quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    out = io.BytesIO()
-    small.save(out, format="png", compress_level=7)
-    return out.getvalue()
+_FAMILY = b"'DejaVu Sans', Verdana, sans-serif"
+"""Matplotlib names the one font it has; a reader who lacks it must not see another of other widths."""
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(content)
     temporary.replace(path)
+
+
+def places_on(figure: Figure, ax: Axes, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return where points of some axes lie on the figure.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2): share of the width from the left, of the height from the top.
+    """
+    points = ax.transData.transform(np.column_stack([x, y]))
+    shares: NDArray[np.float64] = points / np.array([figure.bbox.width, figure.bbox.height])
+    return np.column_stack([shares[:, 0], 1 - shares[:, 1]])
 
 
 def drawable(text: str, limit: int = 60) -> str:

@@ -30,7 +30,9 @@ from phenotype.figures.palette import (
 from phenotype.figures.style import mark_synthetic, new_figure, style
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
-__all__ = ["CONTRASTS", "draw_composition", "draw_control", "draw_figure_4", "draw_subset_bars", "inner"]
+__all__ = [
+    "CONTRASTS", "dots_of", "draw_composition", "draw_control", "draw_figure_4", "draw_subset_bars", "inner",
+]  # fmt: skip
 
 CONTRASTS = {
     "asct_vs_none": ("asct", "none"),
@@ -96,12 +98,18 @@ def draw_subset_bars(
     """
     first, second = CONTRASTS[contrast]
     rows: dict[str, Mapping[Any, Any]] = {str(row["subset"]): row for row in comparisons.to_dict("records")}
+    dots = dots_of(patients, contrast)
     for i, subset in enumerate(SUBSETS):
         row = rows.get(subset, {})
-        for group, side, place in ((second, "b", i - 0.21), (first, "a", i + 0.21)):
-            inside = patients[(patients["group"] == group) & (patients["subset"] == subset)]
-            _draw_group(inside["fraction"].to_numpy(dtype=np.float64), row.get(f"median_{side}"), place, group, ax)
+        for group, side in ((second, "b"), (first, "a")):
+            _draw_median(row.get(f"median_{side}"), i + _SIDES[side], group, ax)
         _draw_difference(row, i, top, ax)
+    for group in (second, first):
+        inside = dots[dots["group"] == group]
+        ax.plot(
+            inside["x"], inside["fraction"], linestyle="none", marker=MARKERS[group], markersize=3.2,
+            color=GROUP_COLOURS[group], markeredgecolor=INK, markeredgewidth=0.35, alpha=0.9, zorder=3,
+        )  # fmt: skip
     _finish_bars(rows, ax, contrast=contrast, top=top)
     return ax
 
@@ -178,19 +186,39 @@ def _short(group: str) -> str:
     return GROUP_LABELS[group].removesuffix(" before")
 
 
-def _draw_group(fractions: NDArray[np.float64], median: float | None, place: float, group: str, ax: Axes) -> None:
-    """Draw the median as a bar and every patient as a dot."""
+def dots_of(patients: pd.DataFrame, contrast: str) -> pd.DataFrame:
+    """Return where each patient's dot stands in the panel of a contrast.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group, subset, patient_id, fraction, x``; dots of nearly equal height stand side by side.
+    """
+    first, second = CONTRASTS[contrast]
+    known = patients[np.isfinite(patients["fraction"].to_numpy(dtype=np.float64))]
+    parts = []
+    for i, subset in enumerate(SUBSETS):
+        for group, side in ((second, "b"), (first, "a")):
+            inside = known[(known["group"] == group) & (known["subset"] == subset)]
+            inside = inside.sort_values("fraction", kind="stable")
+            offsets = _spread(inside["fraction"].to_numpy(dtype=np.float64))
+            parts.append(inside.assign(x=i + _SIDES[side] + offsets))
+    dots: pd.DataFrame = pd.concat(parts, ignore_index=True)[["group", "subset", "patient_id", "fraction", "x"]]
+    return dots
+
+
+_SIDES = {"b": -0.21, "a": 0.21}
+"""The second group of a contrast stands left."""
+
+
+def _draw_median(median: float | None, place: float, group: str, ax: Axes) -> None:
+    """Draw the median of a group as a bar."""
     colour = GROUP_COLOURS[group]
     if median is not None and np.isfinite(median):
         ax.bar(place, median, width=0.38, color=colour, alpha=0.45, edgecolor=colour, linewidth=0.8)
         ax.plot(
             [place - 0.19, place + 0.19], [median, median], color=INK, linewidth=1.6, solid_capstyle="butt", zorder=4
         )
-    shown = np.sort(fractions[np.isfinite(fractions)])
-    ax.plot(
-        place + _spread(shown), shown, linestyle="none", marker=MARKERS[group], markersize=3.2, color=colour,
-        markeredgecolor=INK, markeredgewidth=0.35, alpha=0.9, zorder=3,
-    )  # fmt: skip
 
 
 def _spread(ordered: NDArray[np.float64], height: float = 0.014, width: float = 0.3) -> NDArray[np.float64]:
@@ -230,7 +258,7 @@ def _number(value: object) -> float:
 def _finish_bars(rows: Mapping[str, Mapping[Any, Any]], ax: Axes, *, contrast: str, top: float) -> None:
     """Name subsets, groups and n; give the axis its percent."""
     first, second = CONTRASTS[contrast]
-    places = [i + step for i in range(len(SUBSETS)) for step in (-0.21, 0.21)]
+    places = [i + _SIDES[side] for i in range(len(SUBSETS)) for side in "ba"]
     counts = [_number(rows.get(subset, {}).get(f"n_{side}")) for subset in SUBSETS for side in "ba"]
     ax.set_xticks(places, labels=[f"n = {numbers.count(n)}" for n in counts], fontsize=7)
     ax.tick_params(axis="x", length=0, pad=2)

@@ -15,14 +15,16 @@ from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
+from phenotype.report.answer import answer
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.outcomes import outcome_tables
 from phenotype.report.read import Results, read_results
+from phenotype.report.shown import shown
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
 __all__ = ["build_report"]
 
-HERE = Path(__file__).parent
+PAGE = Path(__file__).parent / "page"
 COUNT_WORDS = {
     "patients": "Patients in the clinical sheet",
     "patients_with_subsets": "Patients with subset fractions from their product",
@@ -66,7 +68,7 @@ def build_report(folder: Path, *, jobs: int = 1) -> Path:
 def render(results: Results, figures: Figures) -> str:
     """Return the page. Everything is escaped, except this package's own style sheet and script."""
     environment = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader(PAGE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -86,22 +88,27 @@ def render(results: Results, figures: Figures) -> str:
         "group": text.group_phrase,
         "contrast": text.contrast_title,
     }
-    style, script = (_own(name) for name in ("style.css", "table.js"))
-    page = environment.get_template("report.html.j2")
+    style, script = (_own(name) for name in ("style.css", "page.js"))
+    found = tables.products(results)
+    page = environment.get_template("page.html.j2")
     return page.render(
-        style=style, script=script, policy=_policy(style, script), **_content(results), **_pictures(results, figures)
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        **_content(results, found),
+        **shown(figures, found),
+        composition=figures.composition.to_dict("records"),
+        mismatches=tables.count_mismatches(results.comparisons, figures.patients),
     )
 
 
-def _content(results: Results) -> dict[str, Any]:
+def _content(results: Results, found: tuple[tables.Product, ...]) -> dict[str, Any]:
     """Return what the page says, apart from its pictures."""
-    run, found = results.run, tables.products(results)
-    lead, sentences = text.answer(results.comparisons, results.cohort, synthetic=results.synthetic)
+    run, said = results.run, answer(results, found)
     return {
         "synthetic": results.synthetic,
         "name": text.clean(_inside(run, "study").get("name")) or "Unnamed study",
-        "lead": lead,
-        "sentences": sentences,
+        "answer": said,
         "other_year": text.other_year(run),
         "flow": _flow(results, found),
         "groups": _groups(results),
@@ -111,7 +118,7 @@ def _content(results: Results) -> dict[str, Any]:
         "kruskal": {row["endpoint"]: row for row in _analysis(results, "subset_kruskal")},
         "comparisons": results.comparisons.to_dict("records"),
         "robustness": results.robustness[results.robustness["shift"] == ""].to_dict("records"),
-        "robustness_sentences": text.robustness_sentences(results.comparisons, results.robustness),
+        "robustness_sentences": said.robustness,
         "outcomes": outcome_tables(results.estimates),
         "has_delta": "cliffs_delta" in results.comparisons,
         "has_bh": "p_adjusted_bh" in results.comparisons,
@@ -132,20 +139,6 @@ def _content(results: Results) -> dict[str, Any]:
         "versions": _versions(run),
         "inputs": _inside(run, "inputs"),
         "methods": text.methods(run, results.comparisons),
-    }
-
-
-def _pictures(results: Results, figures: Figures) -> dict[str, Any]:
-    """Return pictures as data URIs, with the tables they were drawn from."""
-    return {
-        "figure_4": _data_uri(figures.figure_4),
-        "robustness_figure": _data_uri(figures.robustness) if figures.robustness else "",
-        "control": _data_uri(figures.control) if figures.control else "",
-        "outcome_figures": {term: _data_uri(path) for term, path in figures.outcomes.items()},
-        "drift_figure": _data_uri(figures.drift) if figures.drift else "",
-        "gating": {sample_id: _data_uri(path) for sample_id, path in figures.gating.items()},
-        "composition": figures.composition.to_dict("records"),
-        "mismatches": tables.count_mismatches(results.comparisons, figures.patients),
     }
 
 
@@ -195,18 +188,13 @@ def _inside(run: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _own(name: str) -> Markup:
     """Return a file of this package, which needs no escaping."""
-    return Markup((HERE / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file, no data in it
+    return Markup((PAGE / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file, no data in it
 
 
 def _policy(style: str, script: str) -> str:
     """Return a policy that lets the page show embedded pictures and run its own two files, and nothing else."""
     hashes = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        f"default-src 'none'; img-src data: blob:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def _data_uri(path: Path) -> str:
-    kind = {".svg": "image/svg+xml", ".png": "image/png"}[path.suffix]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

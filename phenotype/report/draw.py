@@ -1,19 +1,20 @@
 """Draw every figure of a result folder: files for people to use, and what the report embeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from phenotype.figures import numbers
 from phenotype.figures.drift import draw_drift
-from phenotype.figures.gating import draw_gating
 from phenotype.figures.outcomes import LEVELS, draw_outcomes
 from phenotype.figures.robustness import draw_robustness
-from phenotype.figures.style import save_figure
-from phenotype.figures.subsets import draw_control, draw_figure_4
-from phenotype.panels import read_panels
+from phenotype.figures.style import places_on, save_figure
+from phenotype.figures.subsets import CONTRASTS, dots_of, draw_control, draw_figure_4
+from phenotype.report.gating import GatePictures, draw_gates
 from phenotype.report.outcomes import curve_tests
+from phenotype.report.picture import Dot, Picture
 from phenotype.report.read import Results
 from phenotype.report.tables import (
     composition_by_group,
@@ -21,39 +22,30 @@ from phenotype.report.tables import (
     cuts_by_batch,
     gatings_and_shifts,
     patients_by_contrast,
-    products,
     write_figure_table,
 )
-from phenotype.workers import workers
+from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
-__all__ = ["Figures", "draw_figures", "draw_gating_files"]
-
-GATING_DPI = 110
-GATING_COLOURS = 96
+__all__ = ["Figures", "draw_figures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """What was drawn, and the tables it was drawn from."""
+    """What was drawn, and the tables of it that the report shows."""
 
-    figure_4: Path
-    control: Path | None
-    """None where no product has both CAR+ and CAR- fractions."""
-    drift: Path | None
-    """None where no cut was placed."""
-    robustness: Path | None
-    """None where no gating was made anew."""
-    outcomes: dict[str, Path]
-    """By term, ``asct`` and ``asct_group``: PFS, OS and relapse; none where nobody was followed."""
-    gating: dict[str, Path]
-    """By sample_id: the PNG."""
+    pictures: Mapping[str, Picture]
+    """By stem; a figure without data is left out."""
+    dots: Mapping[str, tuple[Dot, ...]]
+    """By stem: the patients on it."""
+    outcomes: tuple[str, ...]
+    """Stems of the clinical half, in reading order."""
+    gates: GatePictures
     patients: pd.DataFrame
     composition: pd.DataFrame
-    pairs: pd.DataFrame
 
 
 def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
-    """Draw Figure 4, the inner control, the moved gates and the gating of every product, with their numbers.
+    """Draw every figure of a folder, each with its numbers beside it.
 
     Parameters
     ----------
@@ -62,74 +54,162 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
     jobs
         Worker processes for the gating figures.
     """
-    folder, synthetic = results.folder / "figures", results.synthetic
+    subsets = [draw(results) for draw in (_figure_4, _moved, _control, _drift)]
+    outcomes = [draw(results) for draw in (_by_asct, _by_time)]
+    found = [one for one in (*subsets, *outcomes) if one is not None]
+    return Figures(
+        pictures={picture.stem: picture for picture, _ in found},
+        dots={picture.stem: dots for picture, dots in found if dots},
+        outcomes=tuple(one[0].stem for one in outcomes if one is not None),
+        gates=draw_gates(results, jobs=jobs),
+        patients=patients_by_contrast(results.cohort),
+        composition=composition_by_group(results.cohort),
+    )
+
+
+Drawn = tuple[Picture, tuple[Dot, ...]] | None
+
+
+def _figure_4(results: Results) -> Drawn:
+    folder = results.folder / "figures"
     patients, composition = patients_by_contrast(results.cohort), composition_by_group(results.cohort)
-    pairs = control_pairs(results.subsets, results.subsets_control, results.cohort)
-    figure = draw_figure_4(results.comparisons, patients, composition, synthetic=synthetic)
-    figure_4, _ = save_figure(figure, folder / "figure_4")
+    figure = draw_figure_4(results.comparisons, patients, composition, synthetic=results.synthetic)
     write_figure_table(folder / "figure_4_patients.csv", patients)
     write_figure_table(folder / "figure_4_composition.csv", composition)
-    control = None
-    if len(pairs):
-        control, _ = save_figure(draw_control(pairs, synthetic=synthetic), folder / "car_negative_control")
-        write_figure_table(folder / "car_negative_control.csv", pairs)
-    cuts, drift = cuts_by_batch(results), None
-    if len(cuts):
-        drift, _ = save_figure(draw_drift(cuts, synthetic=synthetic), folder / "thresholds_by_batch")
-        write_figure_table(folder / "thresholds_by_batch.csv", cuts)
-    moved, robustness = gatings_and_shifts(results.comparisons, results.robustness), None
-    if len(moved):
-        robustness, _ = save_figure(draw_robustness(moved, synthetic=synthetic), folder / "moved_gates")
-        write_figure_table(folder / "moved_gates.csv", moved)
-    outcomes = {
-        term: save_figure(
-            draw_outcomes(
-                results.curves[results.curves["term"] == term],
-                curve_tests(results.estimates, term),
-                term=term,
-                synthetic=synthetic,
-            ),
-            folder / f"outcomes_{term}",
-        )[0]
-        for term in LEVELS
-        if (results.curves["term"] == term).any()
-    }
-    gating = draw_gating_files(results, jobs=jobs)
-    return Figures(figure_4, control, drift, robustness, outcomes, gating, patients, composition, pairs)
+    picture = Picture(
+        stem="figure_4",
+        path=save_figure(figure, folder / "figure_4")[0],
+        title="Figure 4",
+        caption="Share of the four subsets among CAR+ T cells of the infusion product, laid out as figure 4 of Jin et "
+        "al., J Immunother Cancer 2025;13:e010687. Bars are medians, each dot is a patient. Above each pair: "
+        "difference in percentage points (group on the right minus group on the left) with its 95 % confidence "
+        "interval, and the adjusted p. Right: mean composition of each group; a bar sums to 100 %.",
+        alt="For each of four contrasts between ASCT groups: left, the share of naive, central memory, effector memory "
+        "and effector cells among CAR+ T cells, a bar for the median of each group and a dot for each patient; right, "
+        "the mean composition of both groups. All numbers are in the two tables below.",
+        table="figure_4_patients.csv",
+    )
+    return picture, tuple(
+        dot for i, name in enumerate(CONTRASTS) for dot in _subset_dots(figure, 2 * i, patients, name)
+    )
 
 
-def draw_gating_files(results: Results, *, jobs: int = 1) -> dict[str, Path]:
-    """Draw the gating of every product that has panels; return the PNG by sample_id.
-
-    A sample_id that is no plain file name has no panels: nothing is read or written outside the folder.
-    """
-    sources = {product.sample_id: _panel_file(results.folder, product.sample_id) for product in products(results)}
-    found = {sample_id: path for sample_id, path in sources.items() if path is not None}
-    target = results.folder / "figures" / "gating"
-    tasks = [(path, target / path.stem, sample_id, results.synthetic) for sample_id, path in found.items()]
-    return dict(zip(found, _draw_all(tasks, jobs), strict=True))
+def _subset_dots(figure: Figure, panel: int, patients: pd.DataFrame, contrast: str) -> list[Dot]:
+    """Return the patients of one contrast of Figure 4."""
+    dots = dots_of(patients[patients["contrast"] == contrast], contrast)
+    return _dots(figure, panel, dots, "x", "fraction", lambda row: f"{_label(row)} {_fraction(row['fraction'])}")
 
 
-Task = tuple[Path, Path, str, bool]
+def _label(row: Mapping[str, object]) -> str:
+    return SUBSET_LABELS[str(row["subset"])].lower()
 
 
-def _draw_all(tasks: Sequence[Task], jobs: int) -> list[Path]:
-    """Draw in this process, or in new ones: a forked copy of a process with threads may hang."""
-    with workers(max(1, min(jobs, len(tasks))), anew=True) as pool:
-        return list(pool.map(_draw_file, tasks))
+def _dots(
+    figure: Figure, panel: int, table: pd.DataFrame, x: str, y: str, words: Callable[[Mapping[str, object]], str]
+) -> list[Dot]:
+    """Return where the rows of a table stand on a figure, from their places on one panel."""
+    places = places_on(figure, figure.axes[panel], table[x], table[y]).tolist()
+    rows = table.to_dict("records")
+    return [
+        Dot(str(row["patient_id"]), words({str(key): value for key, value in row.items()}), left, top)
+        for row, (left, top) in zip(rows, places, strict=True)
+    ]
 
 
-def _draw_file(task: Task) -> Path:
-    """Draw one sample's gating from its panels; runs in a worker process."""
-    source, stem, sample_id, synthetic = task
-    figure = draw_gating(read_panels(source), sample_id, synthetic)
-    return save_figure(figure, stem, dpi=GATING_DPI, colours=GATING_COLOURS)[1]
+def _moved(results: Results) -> Drawn:
+    moved, folder = gatings_and_shifts(results.comparisons, results.robustness), results.folder / "figures"
+    if moved.empty:
+        return None
+    write_figure_table(folder / "moved_gates.csv", moved)
+    picture = Picture(
+        stem="moved_gates",
+        path=save_figure(draw_robustness(moved, synthetic=results.synthetic), folder / "moved_gates")[0],
+        title="Moved gates",
+        caption="Large dot: difference with the gates as they are; thin line: its 95 % confidence interval, which "
+        "holds patients; thick bar: where 95 % of plausible gatings put it, which holds gates; triangles: one gate "
+        "moved up or down in all samples. Filled: adjusted p below 0.05. Right of each bar: share of plausible gatings with "
+        "the same conclusion.",
+        alt="For each contrast and subset: the difference between groups with the gates as they are, its range over "
+        "plausible gatings, and the difference with each gate moved up or down in all samples. The numbers are in the "
+        "table below.",
+        table="moved_gates.csv",
+    )
+    return picture, ()
 
 
-def _panel_file(folder: Path, sample_id: str) -> Path | None:
-    """Return the panels of a sample; the guard before a formula sign is no part of the file's name."""
-    for name in (sample_id, sample_id.removeprefix("'")):
-        plain = name not in {"", ".", ".."} and not set(name) & set("/\\:\0")
-        if plain and (folder / "panels" / f"{name}.npz").is_file():
-            return folder / "panels" / f"{name}.npz"
-    return None
+def _control(results: Results) -> Drawn:
+    pairs = control_pairs(results.subsets, results.subsets_control, results.cohort)
+    folder = results.folder / "figures"
+    if pairs.empty:
+        return None
+    write_figure_table(folder / "car_negative_control.csv", pairs)
+    figure = draw_control(pairs, synthetic=results.synthetic)
+    picture = Picture(
+        stem="car_negative_control",
+        path=save_figure(figure, folder / "car_negative_control")[0],
+        title="CAR- control",
+        caption="Each dot is a product. On the dashed line CAR+ and CAR- cells have equal shares.",
+        alt="Four scatter plots, one for each subset. A dot is a product: across, its share of the subset among CAR- T "
+        "cells; up, its share among CAR+ T cells. Dots on the dashed line have equal shares.",
+        table="car_negative_control.csv",
+    )
+    known = pairs.dropna(subset=["car_positive", "car_negative"])
+    parts = [known[known["subset"] == subset] for subset in SUBSETS]
+    panels = [_dots(figure, i, part, "car_negative", "car_positive", _both) for i, part in enumerate(parts)]
+    return picture, tuple(dot for dots in panels for dot in dots)
+
+
+def _both(row: Mapping[str, object]) -> str:
+    positive, negative = (_fraction(row[f"car_{sign}"]) for sign in ("positive", "negative"))
+    return f"{_label(row)} {positive} of CAR+, {negative} of CAR- cells"
+
+
+def _fraction(value: object) -> str:
+    return numbers.percent(value if isinstance(value, float) else None)
+
+
+def _by_asct(results: Results) -> Drawn:
+    return _curves(results, "asct", "Any ASCT against none")
+
+
+def _by_time(results: Results) -> Drawn:
+    return _curves(results, "asct_group", "By time since ASCT")
+
+
+def _curves(results: Results, term: str, title: str) -> Drawn:
+    """Draw PFS, OS and relapse by the groups of a term; nothing where nobody was followed."""
+    curves, stem = results.curves[results.curves["term"] == term], f"outcomes_{term}"
+    if curves.empty or term not in LEVELS:
+        return None
+    tests = curve_tests(results.estimates, term)
+    figure = draw_outcomes(curves, tests, term=term, synthetic=results.synthetic)
+    picture = Picture(
+        stem=stem,
+        path=save_figure(figure, results.folder / "figures" / stem)[0],
+        title=title,
+        caption="Steps are estimates, shades their 95 % intervals, ticks patients whose observation ended; thin where "
+        "fewer than five are at risk. Relapse: patients in CR, with death without relapse competing.",
+        alt=f"Progression-free survival, overall survival and relapse over months, {title.lower()}; the numbers at "
+        "given times are in the tables below.",
+        table="curves.csv",
+    )
+    return picture, ()
+
+
+def _drift(results: Results) -> Drawn:
+    cuts, folder = cuts_by_batch(results), results.folder / "figures"
+    if cuts.empty:
+        return None
+    write_figure_table(folder / "thresholds_by_batch.csv", cuts)
+    picture = Picture(
+        stem="thresholds_by_batch",
+        path=save_figure(draw_drift(cuts, synthetic=results.synthetic), folder / "thresholds_by_batch")[0],
+        title="Drift",
+        caption="Each dot is a product: its cut, and the median signal above and below it. A bar is the median of a "
+        "batch's cuts; a ring marks a sample unlike its batch.",
+        alt="A panel for each marker: across, the batches, each dot a product; up, its cut and the medians of the "
+        "events on both sides. Bars are medians of the batch's cuts; ringed samples are unlike their batch. The "
+        "numbers are in the table below.",
+        table="thresholds_by_batch.csv",
+    )
+    return picture, ()

@@ -15,14 +15,16 @@ from phenotype.subsets import SUBSET_LABELS, SUBSETS
 __all__ = [
     "ALPHA",
     "FLAG_WORDS",
-    "answer",
     "clean",
     "comparison_sentence",
     "contrast_title",
     "group_phrase",
+    "group_words",
     "kept",
+    "listed",
     "methods",
     "other_year",
+    "p_words",
     "robustness_sentences",
     "settings_rows",
     "without_paths",
@@ -95,6 +97,17 @@ def contrast_title(contrast: str) -> str:
     return f"patients {_PHRASES[first]} with patients {_PHRASES[second]}"
 
 
+def group_words(group: str) -> str:
+    """Return who a group is, as it follows "patients".
+
+    Examples
+    --------
+    >>> group_words("within_1y")
+    'within one year of ASCT'
+    """
+    return _PHRASES[group]
+
+
 def group_phrase(group: str) -> str:
     """Return a group in words; a patient in none is said to be in none."""
     return GROUP_LABELS.get(group, clean(group) or "no group")
@@ -108,39 +121,7 @@ def comparison_sentence(row: Mapping[Any, Any]) -> str:
     name = SUBSET_LABELS.get(str(row["subset"]), clean(row["subset"]))
     span = numbers.points_interval(row["ci_low"], row["ci_high"])
     difference = f"difference {numbers.points(row['difference'])} points (95 % CI {span})"
-    return f"{name}: median {a}, {b}; {difference}; {_p(row['p_value'])}, adjusted {_p(row['p_adjusted'])}."
-
-
-def answer(comparisons: pd.DataFrame, cohort: pd.DataFrame, *, synthetic: bool) -> tuple[str, tuple[str, ...]]:
-    """Answer the question of the study from its tables.
-
-    Returns
-    -------
-    tuple
-        A paragraph, and a sentence for each comparison it rests on.
-    """
-    tested = comparisons.dropna(subset="p_adjusted")
-    if tested.empty:
-        return f"{_who(cohort)} No comparison could be made; the table below says why.", ()
-    below = tested[tested["p_adjusted"] < ALPHA]
-    lead = f"{_who(cohort)} {_tested(len(comparisons), len(tested))} {_have(len(below))} an adjusted p below {ALPHA:g}"
-    quiet = [name for name in CONTRASTS if name in set(tested["contrast"]) and name not in set(below["contrast"])]
-    if quiet and len(below):
-        lead += f"; none of them compares {_listed([contrast_title(name) for name in quiet], 'or')}"
-    lead += "." if len(below) else "; the one with the smallest follows."
-    lead += f" Before adjustment {_have(int((tested['p_value'] < ALPHA).sum()))} one."
-    lead += f" A p above {ALPHA:g} does not show that groups are equal: the intervals say what remains possible."
-    if synthetic:
-        lead += " All data are simulated: nothing here is a finding about patients."
-    return lead, tuple(comparison_sentence(row) for row in _conclusions(comparisons))
-
-
-def _conclusions(comparisons: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the comparisons that the answer rests on: those below the convention, or the one nearest to it."""
-    tested = comparisons.dropna(subset="p_adjusted")
-    below = tested[tested["p_adjusted"] < ALPHA]
-    shown = below if len(below) else tested.sort_values("p_adjusted", kind="stable").head(1)
-    return shown.to_dict("records")
+    return f"{name}: median {a}, {b}; {difference}; {p_words(row['p_value'])}, adjusted {p_words(row['p_adjusted'])}."
 
 
 def kept(share: float, gatings: float) -> str:
@@ -156,12 +137,12 @@ def kept(share: float, gatings: float) -> str:
     return f"{round(share * gatings)} of {numbers.count(gatings)} ({numbers.percent(share)})"
 
 
-def robustness_sentences(comparisons: pd.DataFrame, robustness: pd.DataFrame) -> tuple[str, ...]:
-    """Say of each comparison of the answer whether it survives moving the gates; none where no gate was moved."""
+def robustness_sentences(behind: Sequence[Mapping[Any, Any]], robustness: pd.DataFrame) -> tuple[str, ...]:
+    """Say of each comparison that the answer rests on whether it survives moving the gates; none if none was moved."""
     rows = {(row["contrast"], row["subset"], row["shift"]): row for row in robustness.to_dict("records")}
     shifts = [shift for shift in dict.fromkeys(robustness["shift"]) if shift]
     said = []
-    for found in _conclusions(comparisons):
+    for found in behind:
         place = found["contrast"], found["subset"]
         if (*place, "") in rows:
             moved = [(shift, rows[*place, shift]) for shift in shifts if (*place, shift) in rows]
@@ -176,9 +157,11 @@ def _robustness_sentence(over: Mapping[Any, Any], moved: Sequence[tuple[str, Map
     sentence = f"{name}, {contrast_title(str(over['contrast']))}: "
     if over["gatings"] and over["share_same_sign"] == over["share_same_sign"]:
         held, same = (kept(over[share], over["gatings"]) for share in ("share_same_sign", "share_same_conclusion"))
+        span = numbers.points_interval(over["difference_low"], over["difference_high"])
+        known = "" if span == numbers.MISSING else f"; difference {span} points"
         sentence += (
             f"the direction held in {held} plausible gatings, and the conclusion, an adjusted p {side} {ALPHA:g}, in "
-            f"{same}; difference {numbers.points_interval(over['difference_low'], over['difference_high'])} points. "
+            f"{same}{known}. "
         )
     return sentence + _shifts_said(moved)
 
@@ -189,20 +172,20 @@ def _shifts_said(moved: Sequence[tuple[str, Mapping[Any, Any]]]) -> str:
         return "No gate was shifted in all samples."
     changed = [(shift, row) for shift, row in moved if not row["share_same_conclusion"]]
     if not changed:
-        names = _listed([clean(shift) for shift, _ in moved], "or")
+        names = listed([clean(shift) for shift, _ in moved], "or")
         return f"Moving one gate in all samples ({names} decade) does not change it."
     parts = [
         f"{clean(shift)} decade in all samples (difference {numbers.points(row['difference'])} points, adjusted "
-        f"{_p(row['p_adjusted'])})"
+        f"{p_words(row['p_adjusted'])})"
         for shift, row in changed
     ]
-    return f"Of {len(moved)} shifts of one gate in all samples {len(changed)} change it: {_listed(parts)}."
+    return f"Of {len(moved)} shifts of one gate in all samples {len(changed)} change it: {listed(parts)}."
 
 
 def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...]:
     """Describe what was done, in paragraphs, from the settings and the tables of the run."""
     settings = run.get("settings") or {}
-    tests = _listed(sorted({clean(name) for name in comparisons["test"] if name})) or "no test"
+    tests = listed(sorted({clean(name) for name in comparisons["test"] if name})) or "no test"
     asct: Any = settings.get("asct") or {}
     days, reference = clean(asct.get("within_days", YEAR)), clean(asct.get("reference", "infusion"))
     return (
@@ -259,9 +242,9 @@ def _definitions(run: Mapping[str, Any]) -> str:
     lines = {line.partition(",")[0]: line for line in map(str, run.get("template") or ())}
     signs = {subset: _signs(lines.get(name, "")) for subset, name in names.items()}
     if not all(signs.values()):
-        populations = _listed([f"{SUBSET_LABELS[subset].lower()} {clean(name)}" for subset, name in names.items()])
+        populations = listed([f"{SUBSET_LABELS[subset].lower()} {clean(name)}" for subset, name in names.items()])
         return f"The four subsets are these populations of the gating template: {populations}."
-    parts = _listed([f"{SUBSET_LABELS[subset].lower()} {text}" for subset, text in signs.items()])
+    parts = listed([f"{SUBSET_LABELS[subset].lower()} {text}" for subset, text in signs.items()])
     stands = "".join(f" {clean(note)}." for note in run.get("alternatives") or ())
     return f"The four subsets are quadrants of CAR+ T cells: {parts}. Naive includes stem-memory cells.{stands}"
 
@@ -292,27 +275,14 @@ def settings_rows(settings: object, prefix: str = "") -> list[tuple[str, str]]:
     return [(clean(prefix), without_paths(settings))]
 
 
-def _who(cohort: pd.DataFrame) -> str:
-    """Say how many patients have a phenotype, by group."""
-    known = cohort.dropna(subset="naive")
-    groups = [(group, int((known["asct_group"] == group).sum())) for group in _PHRASES if group != "asct"]
-    parts = ", ".join(f"{n} {_PHRASES[group]}" for group, n in groups if n or group != "unknown_time")
-    total = sum(n for _, n in groups)
-    return f"{total} patient{' has' if total == 1 else 's have'} a product phenotype and a group: {parts}."
+def p_words(value: float) -> str:
+    r"""Return a P value as it stands in a sentence.
 
-
-def _tested(made: int, tested: int) -> str:
-    """Say how many comparisons there are, and how many of them have a P value."""
-    untested = "" if made == tested else f" ({made - tested} without a p)"
-    return f"Of {made} comparisons of a subset between two groups{untested},"
-
-
-def _have(n: int) -> str:
-    """Return how many have something, as a sentence says it."""
-    return {0: "none has", 1: "1 has"}.get(n, f"{n} have")
-
-
-def _p(value: float) -> str:
+    Examples
+    --------
+    >>> p_words(0.0312), p_words(0.00002), p_words(float("nan"))
+    ('p\xa0=\xa00.031', 'p\xa0<0.001', 'p not computed')
+    """
     text = numbers.p_value(value)
     return (
         f"p\N{NO-BREAK SPACE}{text}"
@@ -323,6 +293,6 @@ def _p(value: float) -> str:
     )
 
 
-def _listed(words: Sequence[str], last: str = "and") -> str:
+def listed(words: Sequence[str], last: str = "and") -> str:
     """Join words as a sentence does."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""

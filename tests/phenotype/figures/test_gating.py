@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from phenotype.figures.gating import draw_gating
-from phenotype.figures.style import save_figure
-from phenotype.panels import Axis, Label, Panel
+from phenotype.figures.gating import PLOT, draw_gating, draw_plot
+from phenotype.figures.palette import BAND
+from phenotype.figures.scene import Box, Grid, Group, Line, Text, png_of, svg_of
+from phenotype.panels import Axis, Band, Label, Panel
 
 AXIS = Axis("CD3 (BV421-A)", 0.0, 1.0, (0.2, 0.8), ("0", "10⁵"), (0.3, 0.4))
 HISTOGRAM = Panel(
@@ -17,34 +18,48 @@ HISTOGRAM = Panel(
 )  # fmt: skip
 
 
-def written(figure):
+def written(scene):
     """Return every text of a figure."""
-    return [text.get_text() for ax in figure.axes for text in ax.texts] + [text.get_text() for text in figure.texts]
+    return [item.words for item in scene.items if isinstance(item, Text)]
+
+
+def plotted(panel, kind):
+    """Return what is drawn of a kind in the plot of a panel of 100 x 100 points."""
+    return [item for item in draw_plot(panel, 100, 100) if isinstance(item, kind)]
 
 
 def test_a_panel_says_what_it_divides_and_how():
-    """Title, parent, n, method and percent: a gate without them cannot be judged."""
+    """Title, parent, n, method, percent and axis: a gate without them cannot be judged."""
     texts = written(draw_gating([HISTOGRAM], "pt01"))
 
-    assert texts == ["T cells", "of Live, n = 30", "valley", "T cells\n66.7 %", "pt01"]
+    assert {"pt01", "T cells", "of Live, n = 30", "valley", "66.7 %", "CD3 (BV421-A)", "0", "10⁵"} <= set(texts)
 
 
 def test_the_line_is_where_the_gate_is():
     """The drawn threshold is the applied one."""
-    ax = draw_gating([HISTOGRAM], "pt01").axes[0]
-    line = next(line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None")
+    gate = plotted(HISTOGRAM, Line)[-1]
 
-    assert list(line.get_xdata()) == [0.4, 0.4]
-    assert line.get_linestyle() == "-"
+    assert gate.points[:, 0].tolist() == pytest.approx([40, 40])
+    assert gate.points[0, 1] == 100
+    assert not gate.dashed
+
+
+def test_a_plot_stands_in_its_panel():
+    """Four to a row; the second row below the first."""
+    groups = [item for item in draw_gating([HISTOGRAM] * 5, "pt01").items if isinstance(item, Group)]
+
+    assert [(group.width, group.height) for group in groups] == [PLOT] * 5
+    assert groups[0].x < groups[1].x < groups[2].x < groups[3].x
+    assert groups[4].x == groups[0].x
+    assert groups[4].y > groups[0].y + PLOT[1]
 
 
 def test_a_weak_gate_is_dashed_and_says_weak():
     """Colour alone would be missed; the word and the dash are not."""
-    figure = draw_gating([replace(HISTOGRAM, status="weak", source="otsu")], "pt01")
-    line = next(line for line in figure.axes[0].lines if line.get_marker() == "None")
+    weak = replace(HISTOGRAM, status="weak", source="otsu")
 
-    assert "WEAK: otsu" in written(figure)
-    assert line.get_linestyle() == "--"
+    assert "WEAK: otsu" in written(draw_gating([weak], "pt01"))
+    assert plotted(weak, Line)[-1].dashed
 
 
 def test_a_refused_gate_shows_its_reason_and_no_number():
@@ -54,20 +69,33 @@ def test_a_refused_gate_shows_its_reason_and_no_number():
     texts = written(draw_gating([refused], "pt01"))
 
     assert "REFUSED" in texts
-    assert any("No gate: no valley of depth 0.8 or\nless in CD3" in text for text in texts)
+    assert "No gate: no valley of depth 0.8 or" in texts
     assert not any("%" in text for text in texts)
+
+
+def test_where_a_cut_could_as_well_lie_is_shaded():
+    """A line looks exact; its 95 % interval says how exact it is."""
+    panel = replace(HISTOGRAM, bands=(Band(0, 0.3, 0.55),))
+    across, up = (plotted(replace(panel, **change), Box) for change in (
+        {}, {"y": AXIS, "counts": np.zeros((96, 96), dtype=np.uint32), "bands": (Band(1, 0.3, 0.55),)}
+    ))  # fmt: skip
+
+    assert [(box.x, box.width, box.height) for box in across] == [pytest.approx((30, 25, 100))]
+    assert [(box.y, box.height, box.width) for box in up] == [pytest.approx((45, 25, 100))]
+    assert across[0].fill == BAND
 
 
 def test_a_control_is_overlaid_at_the_same_height():
     """Its shape is compared, not its number of events; its file is named."""
     control = np.zeros(128, dtype=np.uint32)
     control[10] = 7
-    figure = draw_gating([replace(HISTOGRAM, control=control, control_name="UT_B1.fcs")], "pt01")
+    panel = replace(HISTOGRAM, control=control, control_name="UT_B1.fcs")
 
-    peaks = [float(np.nanmax(patch.get_data().values)) for patch in figure.axes[0].patches]
+    events, line = plotted(panel, Line)[:2]
 
-    assert peaks == [1.0, 1.0, 1.0]
-    assert "line: control\nUT_B1.fcs" in written(figure)
+    assert events.points[:, 1].min() == pytest.approx(line.points[:, 1].min())
+    assert line.points[line.points[:, 1].argmin(), 0] == pytest.approx(100 * 10 / 128)
+    assert {"line: control", "UT_B1.fcs"} <= set(written(draw_gating([panel], "pt01")))
 
 
 def test_a_heading_stays_within_its_panel():
@@ -83,30 +111,30 @@ def test_two_channels_are_a_density_with_x_across():
     """A transposed density would put the gate on the wrong cells."""
     counts = np.zeros((96, 96), dtype=np.uint32)
     counts[90, 5] = 3
-    panel = replace(HISTOGRAM, y=AXIS, counts=counts, outlines=())
 
-    image = draw_gating([panel], "pt01").axes[0].images[0]
+    (grid,) = plotted(replace(HISTOGRAM, y=AXIS, counts=counts, outlines=()), Grid)
 
-    assert image.get_array()[5, 90] == 3
-    assert image.get_extent() == [0.0, 1.0, 0.0, 1.0]
+    assert np.argwhere(grid.levels).tolist() == [[95 - 5, 90]]
 
 
-def test_empty_bins_are_white():
-    """One event must differ from none."""
-    panel = replace(HISTOGRAM, y=AXIS, counts=np.zeros((96, 96), dtype=np.uint32), outlines=())
+def test_one_event_differs_from_none():
+    """Sparse bins are seen beside full ones; empty ones are not."""
+    counts = np.zeros((96, 96), dtype=np.uint32)
+    counts[0, 0], counts[1, 0] = 1, 100_000
 
-    image = draw_gating([panel], "pt01").axes[0].images[0]
+    (grid,) = plotted(replace(HISTOGRAM, y=AXIS, counts=counts, outlines=()), Grid)
 
-    assert image.get_array().mask.all()
+    assert (grid.levels[95, 0], grid.levels[95, 1], int((grid.levels > 0).sum())) == (1, 15, 2)
 
 
 @pytest.mark.parametrize("name", ["$x", "<script>alert(1)</script>", "pt\u202e01", "患者", "", "a" * 300])
-def test_any_name_is_drawn(name, tmp_path):
+def test_any_name_is_drawn(name):
     """Sample names are whatever a lab types; drawing warns of none and acts on none."""
-    svg, png = save_figure(draw_gating([HISTOGRAM], name, synthetic=True), tmp_path / "g", dpi=40)
+    scene = draw_gating([HISTOGRAM], name, synthetic=True)
 
-    assert "<script" not in svg.read_text(encoding="utf-8")
-    assert png.stat().st_size > 0
+    assert "<script" not in svg_of(scene)
+    assert png_of(scene, 40).startswith(b"\x89PNG")
+    assert "SYNTHETIC DATA: no patient is shown" in written(scene)
 
 
 def test_no_steps_is_said():

@@ -4,7 +4,6 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
-from PIL import Image
 
 from phenotype.figures.style import drawable, mark_synthetic, new_figure, save_figure, style
 
@@ -69,16 +68,6 @@ def test_synthetic_figures_say_so(synthetic, marks):
     mark_synthetic(figure, synthetic=synthetic)
 
     assert ["SYNTHETIC" in text.get_text() for text in figure.texts] == [True] * marks
-
-
-def test_a_palette_png_has_the_same_size_and_fewer_bytes(tmp_path):
-    """140 gating figures go into one HTML file."""
-    _, full = save_figure(labelled("a"), tmp_path / "full", dpi=100)
-    _, small = save_figure(labelled("a"), tmp_path / "small", dpi=100, colours=16)
-
-    with Image.open(full) as one, Image.open(small) as other:
-        assert one.size == other.size == (200, 100)
-    assert small.stat().st_size < full.stat().st_size
 
 
 def test_no_half_file_is_left(tmp_path):

@@ -32,10 +32,28 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
     said.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
   });
 }
+// Pictures of gates are packed: hundreds of them would else be read before the first is looked at.
+async function unpack(image) {
+  const packed = document.getElementById(image.dataset.packed);
+  delete image.dataset.packed;
+  const bytes = Uint8Array.from(atob(packed.textContent.trim()), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const drawn = new Blob([await new Response(stream).arrayBuffer()], { type: "image/svg+xml" });
+  image.src = URL.createObjectURL(drawn);
+}
+for (const details of document.querySelectorAll("details")) {
+  details.addEventListener("toggle", () => {
+    if (details.open) for (const image of details.querySelectorAll("img[data-packed]")) unpack(image);
+  });
+}
+// A link to what lies in a closed part opens it.
 function openTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const details = target?.closest("details");
-  if (details && !details.open) { details.open = true; target.scrollIntoView(); }
+  if (details && !details.open) {
+    details.open = true;
+    target.scrollIntoView();
+  }
 }
 window.addEventListener("hashchange", openTarget);
 openTarget();
