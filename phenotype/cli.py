@@ -200,6 +200,20 @@ def init(folder: Path) -> None:
 
 @main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--pdf", is_flag=True, help="Also write report.pdf; needs the extra: pip install 'phenotype[pdf]'.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@one_line
+def report(folder: Path, pdf: bool, jobs: int) -> None:
+    """Build the report anew from the tables in DIR."""
+    from phenotype.report import build_pdf, build_report
+
+    _say(f"report: {build_report(folder, jobs=jobs)}")
+    if pdf:
+        _say(f"report: {build_pdf(folder, jobs=jobs)}")
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--to", "form", required=True, type=click.Choice(["fcs"]), help="fcs: each file with its populations.")
 @click.option("--study", type=click.Path(path_type=Path), help="The study that was run.  [default: beside DIR]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the files.  [default: DIR/export/fcs]")

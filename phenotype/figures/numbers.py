@@ -5,7 +5,7 @@ Files keep fractions with all their digits. Figures and the report round in thes
 
 import math
 
-__all__ = ["count", "decimal", "interval", "p_value", "percent", "points", "points_interval"]
+__all__ = ["count", "decimal", "interval", "p_value", "percent", "points", "points_interval", "significant"]
 
 MISSING = "–"
 """What stands where there is no number."""
@@ -91,6 +91,19 @@ def decimal(value: float | None) -> str:
     ('−0.46', '–')
     """
     return MISSING if _absent(value) else _signed(f"{value:.2f}")
+
+
+def significant(value: float | None) -> str:
+    """Return a number with three leading digits, a large one whole with thousands set apart.
+
+    Examples
+    --------
+    >>> significant(0.01234), significant(-74.75), significant(1305.4), significant(None)
+    ('0.0123', '−74.8', '1,305', '–')
+    """
+    if value is None or _absent(value):
+        return MISSING
+    return _signed(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
 
 
 def _absent(value: float | None) -> bool:

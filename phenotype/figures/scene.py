@@ -127,7 +127,7 @@ def svg_of(scene: Scene) -> str:
 
     Examples
     --------
-    >>> svg_of(Scene(20, 10, (Text(1, 9, "a<b"),)))[-53:]
+    >>> svg_of(Scene(20, 10, (Text(1, 9, "a<b"),)))[-51:]
     '<text x="1" y="9" font-size="7">a&lt;b</text></svg>'
     """
     size = f'width="{scene.width:g}pt" height="{scene.height:g}pt" viewBox="0 0 {scene.width:g} {scene.height:g}"'

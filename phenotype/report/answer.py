@@ -145,12 +145,12 @@ def _expansion(estimates: pd.DataFrame) -> str:
     rows = [row for row in _rows(estimates, "expansion_test") if row["level"] == "asct against none"]
     for row in rows:
         if str(row["endpoint"]).endswith("_cmax") and pd.notna(row["estimate"]):
-            span = f"{_plain(row['ci_low'])} to {_plain(row['ci_high'])}"
+            span = f"{numbers.significant(row['ci_low'])} to {numbers.significant(row['ci_high'])}"
             unit = {"cart_pct_of_t_cmax": "percentage points of T cells", "cart_per_ul_cmax": "cells/µL"}.get(
                 str(row["endpoint"]), "copies/µg"
             )
             return (
-                f"Peak expansion after any ASCT against none: difference {_plain(row['estimate'])} {unit} "
+                f"Peak expansion after any ASCT against none: difference {numbers.significant(row['estimate'])} {unit} "
                 f"(95 % CI {span}; n = {numbers.count(row['n'])}; {p_words(row['p_value'])})."
             )
     return "Expansion could not be compared between groups; no patients of both have a peak."
@@ -175,10 +175,6 @@ def _rows(estimates: pd.DataFrame, analysis: str, endpoint: str | None = None) -
         return []
     chosen = estimates[estimates["analysis"] == analysis]
     return (chosen if endpoint is None else chosen[chosen["endpoint"] == endpoint]).to_dict("records")
-
-
-def _plain(value: float) -> str:
-    return f"{value:.1f}".replace("-", "−") if pd.notna(value) else numbers.MISSING
 
 
 def _have(n: int) -> str:

@@ -2,9 +2,8 @@
 
 import base64
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,17 @@ from markupsafe import Markup
 
 from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS
+from phenotype.figures.style import write_file
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
 from phenotype.report.answer import answer
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.outcomes import outcome_tables
-from phenotype.report.read import Results, read_results
+from phenotype.report.read import ReportError, Results, read_results
 from phenotype.report.shown import shown
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
 
-__all__ = ["build_report"]
+__all__ = ["build_pdf", "build_report"]
 
 PAGE = Path(__file__).parent / "page"
 COUNT_WORDS = {
@@ -57,16 +57,51 @@ def build_report(folder: Path, *, jobs: int = 1) -> Path:
         If the folder is not that of a finished run, or a table lacks a column.
     """
     results = read_results(folder)
-    figures = draw_figures(results, jobs=jobs)
     path = folder / "report.html"
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(render(results, figures), encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_file(path, render(results, draw_figures(results, jobs=jobs)).encode("utf-8"))
     return path
 
 
-def render(results: Results, figures: Figures) -> str:
-    """Return the page. Everything is escaped, except this package's own style sheet and script."""
+def build_pdf(folder: Path, *, jobs: int = 1) -> Path:
+    """Write report.pdf: the same report for paper, every part open and the gates of every sample in it.
+
+    Parameters
+    ----------
+    folder
+        As a run left it.
+    jobs
+        Worker processes that draw gating figures.
+
+    Raises
+    ------
+    ReportError
+        As :func:`build_report`; or WeasyPrint, the extra ``pdf``, is not installed.
+    """
+    write_pdf = _pdf_writer()
+    results = read_results(folder)
+    path = folder / "report.pdf"
+    write_file(path, write_pdf(render(results, draw_figures(results, jobs=jobs), paper=True)))
+    return path
+
+
+def _pdf_writer() -> Callable[[str], bytes]:
+    """Return what sets a page on paper; it reads what is embedded and fetches nothing."""
+    try:
+        from weasyprint import HTML
+        from weasyprint.urls import URLFetcher
+    except (ImportError, OSError) as error:
+        lacking = f"WeasyPrint or its library Pango ({str(error).splitlines()[0]})"
+        fault = f"report.pdf: cannot be made without {lacking}; pip install 'phenotype[pdf]', or print report.html"
+        raise ReportError(fault) from error
+    embedded = URLFetcher(allowed_protocols=("data",), fail_on_errors=True)
+    return lambda page: bytes(HTML(string=page, url_fetcher=embedded).write_pdf() or b"")
+
+
+def render(results: Results, figures: Figures, *, paper: bool = False) -> str:
+    """Return the page; for paper without script, every picture in its place.
+
+    Everything is escaped, except this package's own style sheet and script.
+    """
     environment = Environment(
         loader=FileSystemLoader(PAGE),
         autoescape=True,
@@ -88,7 +123,8 @@ def render(results: Results, figures: Figures) -> str:
         "group": text.group_phrase,
         "contrast": text.contrast_title,
     }
-    style, script = (_own(name) for name in ("style.css", "page.js"))
+    style, script = _own("style.css"), _own("page.js")
+    style += _own("simulated.css") if results.synthetic else Markup("")
     found = tables.products(results)
     page = environment.get_template("page.html.j2")
     return page.render(
@@ -96,7 +132,8 @@ def render(results: Results, figures: Figures) -> str:
         script=script,
         policy=_policy(style, script),
         **_content(results, found),
-        **shown(figures, found),
+        **shown(figures, found, paper=paper),
+        paper=paper,
         composition=figures.composition.to_dict("records"),
         mismatches=tables.count_mismatches(results.comparisons, figures.patients),
     )

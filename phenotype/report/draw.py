@@ -127,8 +127,8 @@ def _moved(results: Results) -> Drawn:
         title="Moved gates",
         caption="Large dot: difference with the gates as they are; thin line: its 95 % confidence interval, which "
         "holds patients; thick bar: where 95 % of plausible gatings put it, which holds gates; triangles: one gate "
-        "moved up or down in all samples. Filled: adjusted p below 0.05. Right of each bar: share of plausible gatings with "
-        "the same conclusion.",
+        "moved up or down in all samples. Filled: adjusted p below 0.05. Right of each bar: share of plausible gatings "
+        "with the same conclusion.",
         alt="For each contrast and subset: the difference between groups with the gates as they are, its range over "
         "plausible gatings, and the difference with each gate moved up or down in all samples. The numbers are in the "
         "table below.",

@@ -46,11 +46,6 @@ class _Kind:
     span: Callable[[float, float], str]
 
 
-def _plain(value: float) -> str:
-    """Return a number with three leading digits."""
-    return numbers.MISSING if pd.isna(value) else f"{value:.3g}".replace("-", "−")
-
-
 def _one(value: float) -> str:
     return numbers.MISSING if pd.isna(value) else f"{value:.1f}".replace("-", "−")
 
@@ -68,7 +63,7 @@ _KINDS = (
     ),
     _Kind(
         "Patients at baseline: medians and differences", "Differences in standard deviations; above 0.1 is apart.",
-        ("baseline_median", "baseline_difference"), _plain, _pair(_plain),
+        ("baseline_median", "baseline_difference"), numbers.significant, _pair(numbers.significant),
     ),
     _Kind(
         "Response and toxicity", "Share of patients who could be evaluated, with its exact 95 % interval.",
@@ -92,11 +87,11 @@ _KINDS = (
     _Kind(
         "Tests between groups", "Statistic in place of an estimate; hazards: whether their ratio is constant.",
         ("log_rank", "log_rank_trend", "landmark_log_rank", "gray_test", "cox_univariable_proportional",
-         "cox_multivariable_proportional"), _plain, _pair(_plain),
+         "cox_multivariable_proportional"), numbers.significant, _pair(numbers.significant),
     ),
     _Kind(
         "Expansion", "Medians with their exact 95 % interval; tests with the Hodges-Lehmann shift.",
-        ("expansion_median", "expansion_test"), _plain, _pair(_plain),
+        ("expansion_median", "expansion_test"), numbers.significant, _pair(numbers.significant),
     ),
     _Kind(
         "Each subset over three groups, with time and peak", "Trend: Kendall's tau-b; correlations: Spearman's rho.",

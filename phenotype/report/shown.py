@@ -57,6 +57,7 @@ class Gates:
     flags: str
     alt: str
     packed: bool
+    uri: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class ShownSheet:
     number: int
     file: str
     packed: bool
+    uri: str
     height: int
     links: tuple[Link, ...]
 
@@ -82,8 +84,17 @@ class ShownGate:
     sheets: tuple[ShownSheet, ...]
 
 
-def shown(figures: Figures, products: Sequence[Product]) -> dict[str, Any]:
+def shown(figures: Figures, products: Sequence[Product], *, paper: bool = False) -> dict[str, Any]:
     """Return what the page shows of the figures.
+
+    Parameters
+    ----------
+    figures
+        As drawn.
+    products
+        Of the run.
+    paper
+        Whether every picture is there at once; else those of gates are unpacked when they are looked at.
 
     Returns
     -------
@@ -95,11 +106,11 @@ def shown(figures: Figures, products: Sequence[Product]) -> dict[str, Any]:
     first = {product.patient_id: anchors[product.sample_id] for product in reversed(products)
              if product.sample_id in anchors}  # fmt: skip
     pictures = {stem: _shown(one, figures.dots.get(stem, ()), first) for stem, one in figures.pictures.items()}
-    sheets = _gates_of(figures.gates.sheets, anchors)
-    by_sample = {product.sample_id: product for product in products}
-    gates = [_gates(one, anchors[name], by_sample.get(name)) for name, one in figures.gates.samples.items()]
+    sheets = _gates_of(figures.gates.sheets, anchors, paper=paper)
+    by_sample, samples = {product.sample_id: product for product in products}, figures.gates.samples
+    gates = [_gates(one, anchors[name], by_sample.get(name), paper=paper) for name, one in samples.items()]
     packed = [(sheet.key, one.packed) for sheet, one in zip(_flat(sheets), figures.gates.sheets, strict=True)]
-    packed += [(anchors[name], one.packed) for name, one in figures.gates.samples.items()]
+    packed += [(anchors[name], one.packed) for name, one in samples.items()]
     return {
         "pictures": pictures,
         "outcome_pictures": [pictures[stem] for stem in figures.outcomes],
@@ -112,14 +123,17 @@ def shown(figures: Figures, products: Sequence[Product]) -> dict[str, Any]:
 
 def _shown(picture: Picture, dots: Sequence[Dot], anchors: Mapping[str, str]) -> Shown:
     """Return a figure with a link on each dot whose patient has gates to look at."""
-    content = picture.path.read_bytes()
-    height = _height(content)
+    height = _height(picture.path.read_bytes()[:1000])
     links = tuple(
         Link(anchors[dot.patient_id], f"{dot.patient_id}: {dot.words}", round(dot.x * ACROSS), round(dot.y * height))
         for dot in dots
         if dot.patient_id in anchors
     )
-    return Shown(picture, f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}", height, links)
+    return Shown(picture, _uri(picture.path), height, links)
+
+
+def _uri(path: Path) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _height(svg: bytes) -> int:
@@ -134,7 +148,7 @@ def _height(svg: bytes) -> int:
     return round(ACROSS * float(found[2]) / float(found[1])) if found else ACROSS
 
 
-def _gates_of(sheets: Sequence[Sheet], anchors: Mapping[str, str]) -> list[ShownGate]:
+def _gates_of(sheets: Sequence[Sheet], anchors: Mapping[str, str], *, paper: bool) -> list[ShownGate]:
     """Return sheets by gate, in their order."""
     found: dict[tuple[str, str], list[tuple[int, Sheet]]] = {}
     for i, sheet in enumerate(sheets, start=1):
@@ -145,7 +159,7 @@ def _gates_of(sheets: Sequence[Sheet], anchors: Mapping[str, str]) -> list[Shown
             samples=part[0][1].samples,
             refused=part[0][1].refused,
             weak=part[0][1].weak,
-            sheets=tuple(_sheet(i, sheet, anchors) for i, sheet in part),
+            sheets=tuple(_sheet(i, sheet, anchors, paper=paper) for i, sheet in part),
         )
         for (gate, parent), part in found.items()
     ]
@@ -155,7 +169,7 @@ def _flat(gates: Sequence[ShownGate]) -> list[ShownSheet]:
     return [sheet for gate in gates for sheet in gate.sheets]
 
 
-def _sheet(i: int, sheet: Sheet, anchors: Mapping[str, str]) -> ShownSheet:
+def _sheet(i: int, sheet: Sheet, anchors: Mapping[str, str], *, paper: bool) -> ShownSheet:
     height = _height(sheet.path.read_bytes()[:1000])
     links = tuple(
         Link(
@@ -167,10 +181,18 @@ def _sheet(i: int, sheet: Sheet, anchors: Mapping[str, str]) -> ShownSheet:
         )
         for name, place in sheet.places
     )  # fmt: skip
-    return ShownSheet(f"sheet-{i}", sheet.number, sheet.path.stem, bool(sheet.packed), height, links)
+    return ShownSheet(
+        f"sheet-{i}",
+        sheet.number,
+        sheet.path.stem,
+        bool(sheet.packed),
+        _uri(sheet.path) if paper else "",
+        height,
+        links,
+    )
 
 
-def _gates(gates: SampleGates, anchor: str, product: Product | None) -> Gates:
+def _gates(gates: SampleGates, anchor: str, product: Product | None, *, paper: bool) -> Gates:
     """Return the gates of a sample with words for who cannot see them."""
     alt = f"Gating of {text.clean(gates.sample_id)}, a panel for each step."
     if product is not None:
@@ -191,4 +213,5 @@ def _gates(gates: SampleGates, anchor: str, product: Product | None) -> Gates:
         flags=", ".join(text.FLAG_WORDS.get(flag, text.clean(flag)) for flag in flags),
         alt=alt,
         packed=bool(gates.packed),
+        uri=_uri(gates.path) if paper else "",
     )

@@ -95,7 +95,7 @@ def test_expansion_is_a_difference_with_its_unit(tables):
 
     said = of(tables, estimates=pd.DataFrame([row])).sentences[3]
 
-    assert "difference −12.2 percentage points of T cells (95 % CI −19.2 to −6.9; n = 136; p <0.001)" in said
+    assert "difference −12.2 percentage points of T cells (95 % CI −19.2 to −6.86; n = 136; p <0.001)" in said
 
 
 def test_checks_count_what_failed_and_what_is_weak(tables):
