@@ -196,6 +196,9 @@ def record(rows):
 def records(folder, name, by=None):
     """Return the numbers of each row of a table, or of all rows that share a key."""
     table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+    if by == ["covariate"]:
+        table = table[table["analysis"].str.startswith("baseline")]
+        table = table.assign(covariate=table["endpoint"].str.partition(": ")[0])
     parts = [rows for _, rows in table.groupby(by, sort=False)] if by else [table.iloc[[i]] for i in range(len(table))]
     return [record(rows) | {str(len(rows))} for rows in parts]
 
@@ -209,6 +212,7 @@ SOURCES = {
     "quality.csv": ("quality.csv", None),
     "drift.csv": ("drift.csv", None),
     "Share of patients who could be evaluated": ("estimates.csv", None),
+    "Table 1": ("estimates.csv", ["covariate"]),
     "Kaplan-Meier; relapse": ("estimates.csv", None),
     "A dash: not reached": ("estimates.csv", None),
     "Odds ratios of response": ("estimates.csv", None),

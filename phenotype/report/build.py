@@ -16,6 +16,7 @@ from phenotype.figures.style import write_file
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
 from phenotype.report.answer import answer
+from phenotype.report.baseline import baseline_table
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.outcomes import outcome_tables
 from phenotype.report.read import ReportError, Results, read_results
@@ -156,6 +157,7 @@ def _content(results: Results, found: tuple[tables.Product, ...]) -> dict[str, A
         "comparisons": results.comparisons.to_dict("records"),
         "robustness": results.robustness[results.robustness["shift"] == ""].to_dict("records"),
         "robustness_sentences": said.robustness,
+        "baseline": baseline_table(results.estimates),
         "outcomes": outcome_tables(results.estimates),
         "has_delta": "cliffs_delta" in results.comparisons,
         "has_bh": "p_adjusted_bh" in results.comparisons,

@@ -58,14 +58,6 @@ def _pair(write: Callable[[float], str]) -> Callable[[float, float], str]:
 _MODELS = ("logistic", "cox", "fine_gray", "cause_specific")
 _KINDS = (
     _Kind(
-        "Patients at baseline: shares", "Table 1; missing values are in no denominator, and in the note.",
-        ("baseline_share",), numbers.percent, numbers.interval,
-    ),
-    _Kind(
-        "Patients at baseline: medians and differences", "Differences in standard deviations; above 0.1 is apart.",
-        ("baseline_median", "baseline_difference"), numbers.significant, _pair(numbers.significant),
-    ),
-    _Kind(
         "Response and toxicity", "Share of patients who could be evaluated, with its exact 95 % interval.",
         ("response_rate", "toxicity_rate"), numbers.percent, numbers.interval,
     ),
@@ -106,7 +98,6 @@ _KINDS = (
     ),
 )  # fmt: skip
 _WORDS = {
-    "baseline_difference": "standardised difference",
     "log_rank": "log-rank", "log_rank_trend": "log-rank, trend", "landmark_log_rank": "log-rank from the landmark",
     "gray_test": "Gray's test", "cox_univariable_proportional": "hazards, univariable",
     "cox_multivariable_proportional": "hazards, multivariable", "composition_manova": "MANOVA (Pillai)",
