@@ -520,6 +520,28 @@ def test_init_names_a_file_it_cannot_read_once(study, tmp_path):
     assert "not readable: day 1/P2.fcs: empty file" in result.stdout
 
 
+@pytest.mark.usefixtures("with_report")
+def test_a_report_is_built_anew_from_its_tables(study, results):
+    """Who edits a table by hand, or updates the program, need not gate again; the same tables give the same page."""
+    call("run", study)
+    before = (results / "report.html").read_bytes()
+    (results / "report.html").unlink()
+
+    result = call("report", results)
+
+    assert result.exit_code == 0
+    assert result.stdout == f"report: {results / 'report.html'}\n"
+    assert (results / "report.html").read_bytes() == before
+
+
+def test_a_report_of_no_run_is_one_line(tmp_path):
+    """The folder above is the commonest mistake."""
+    result = call("report", tmp_path)
+
+    assert result.exit_code == 2
+    assert result.stderr == "run.json: not found; a report needs the folder of a finished run\n"
+
+
 def test_a_name_does_not_steer_the_terminal(study, change):
     """A patient's ID is any text; printed, it must not clear the screen or turn a line around."""
     change(study.parent / "samples.csv", ",P2,", ",P\x1b[2J\u202e2,")
