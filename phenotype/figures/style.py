@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import unicodedata
 from contextlib import AbstractContextManager
 from functools import cache
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from phenotype.figures.palette import INK, MUTED, WARNING
 
 __all__ = [
-    "SYNTHETIC", "drawable", "mark_synthetic", "new_figure", "places_on", "save_figure", "style",
+    "SYNTHETIC", "compact", "drawable", "mark_synthetic", "new_figure", "places_on", "save_figure", "style",
     "write_file",
 ]  # fmt: skip
 
@@ -97,13 +98,37 @@ def save_figure(figure: Figure, stem: Path, *, dpi: float = 300) -> tuple[Path, 
         figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
         raster = io.BytesIO()
         figure.savefig(raster, format="png", dpi=dpi, metadata={"Software": None})
-    write_file(svg, vector.getvalue().replace(b"'DejaVu Sans'", _FAMILY))
+    write_file(svg, compact(vector.getvalue().decode("utf-8")).encode("utf-8"))
     write_file(png, raster.getvalue())
     return svg, png
 
 
-_FAMILY = b"'DejaVu Sans', Verdana, sans-serif"
+_FAMILY = "'DejaVu Sans', Verdana, sans-serif"
 """Matplotlib names the one font it has; a reader who lacks it must not see another of other widths."""
+_TAG = re.compile(r"<[^!?][^>]*>")
+_DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
+_MARKS = re.compile(r"<g ([^>]*)>\n((?: *<use [^>]* style=\"[^\"]*\"/>\n)+)")
+_LOOK = re.compile(r" style=\"([^\"]*)\"")
+
+
+def compact(svg: str) -> str:
+    """Return an SVG of matplotlib in half the bytes: hundredths of a point in its tags, one look for a row of marks.
+
+    Words between tags stay as they are, and the font is followed by others of the same width.
+
+    Examples
+    --------
+    >>> compact('<use x="1.23456" style="fill: red"/>0.12345')
+    '<use x="1.23" style="fill: red"/>0.12345'
+    """
+    short = _TAG.sub(lambda tag: _DIGITS.sub("", tag[0]), svg.replace("'DejaVu Sans'", _FAMILY))
+    return _MARKS.sub(_one_look, short)
+
+
+def _one_look(found: re.Match[str]) -> str:
+    """Return a row of marks with their look said once, if it is the same for all."""
+    looks = set(_LOOK.findall(found[2]))
+    return found[0] if len(looks) > 1 else f'<g {found[1]} style="{looks.pop()}">\n{_LOOK.sub("", found[2])}'
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from phenotype.report import tables, text
 from phenotype.report.answer import answer
 from phenotype.report.baseline import baseline_table
 from phenotype.report.draw import Figures, draw_figures
+from phenotype.report.gating import fitted
 from phenotype.report.outcomes import outcome_tables
 from phenotype.report.read import ReportError, Results, read_results
 from phenotype.report.shown import shown
@@ -26,6 +28,8 @@ from phenotype.subsets import SUBSET_LABELS, SUBSETS
 __all__ = ["build_pdf", "build_report"]
 
 PAGE = Path(__file__).parent / "page"
+LARGEST = 24_000_000
+"""Characters of a page: a mail takes 25 MB. Pictures of gates that have no room in it are files, and that is said."""
 COUNT_WORDS = {
     "patients": "Patients in the clinical sheet",
     "patients_with_subsets": "Patients with subset fractions from their product",
@@ -58,8 +62,13 @@ def build_report(folder: Path, *, jobs: int = 1) -> Path:
         If the folder is not that of a finished run, or a table lacks a column.
     """
     results = read_results(folder)
+    figures = draw_figures(results, jobs=jobs)
+    page = render(results, figures)
+    if len(page) > LARGEST:
+        gates = fitted(figures.gates, LARGEST - (len(page) - figures.gates.packed))
+        page = render(results, replace(figures, gates=gates))
     path = folder / "report.html"
-    write_file(path, render(results, draw_figures(results, jobs=jobs)).encode("utf-8"))
+    write_file(path, page.encode("utf-8"))
     return path
 
 

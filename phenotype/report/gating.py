@@ -17,12 +17,11 @@ from phenotype.figures.scene import Scene, png_of, svg_of
 from phenotype.figures.style import write_file
 from phenotype.panels import Panel, read_panels
 from phenotype.report.read import Results
+from phenotype.report.tables import write_figure_table
 from phenotype.workers import workers
 
-__all__ = ["EMBEDDED", "GatePictures", "SampleGates", "Sheet", "draw_gates", "worst_first"]
+__all__ = ["GatePictures", "SampleGates", "Sheet", "draw_gates", "fitted", "worst_first"]
 
-EMBEDDED = 15_000_000
-"""Characters of pictures of gates that one page may hold: with the rest, and 500 samples, below 25 MB."""
 STATUS = ("refused", "weak", "sure")
 """The worst first."""
 SHEET_COLUMNS = (
@@ -66,6 +65,14 @@ class GatePictures:
     samples: dict[str, SampleGates]
     """By sample_id, in the order of populations.csv."""
     sheets: tuple[Sheet, ...]
+    worst: tuple[str, ...]
+    """Every sample_id, the one with most refused and weak gates first."""
+
+    @property
+    def packed(self) -> int:
+        """Characters of all pictures."""
+        packed = [one.packed for one in self.samples.values()] + [sheet.packed for sheet in self.sheets]
+        return sum(map(len, packed))
 
 
 def draw_gates(results: Results, *, jobs: int = 1) -> GatePictures:
@@ -93,8 +100,8 @@ def draw_gates(results: Results, *, jobs: int = 1) -> GatePictures:
               for sheet in _draw_sheets(i, *found, results)]  # fmt: skip
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(SHEET_COLUMNS))
     if tables:
-        write_file(results.folder / "figures" / "contact_sheets.csv", _csv(table))
-    return GatePictures(*_within(EMBEDDED, drawn, sheets, worst_first(table)))
+        write_figure_table(results.folder / "figures" / "contact_sheets.csv", table)
+    return GatePictures(drawn, tuple(sheets), tuple(worst_first(table)))
 
 
 def worst_first(table: pd.DataFrame) -> list[str]:
@@ -213,21 +220,22 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9+-]+", "_", name).strip("_")[:40] or "gate"
 
 
-def _within(
-    room: int, samples: dict[str, SampleGates], sheets: Sequence[Sheet], order: Sequence[str]
-) -> tuple[dict[str, SampleGates], tuple[Sheet, ...]]:
-    """Return the pictures with as many packed as there is room for: sheets first, then samples, the worst first."""
+def fitted(gates: GatePictures, room: int) -> GatePictures:
+    """Return the pictures with as many packed as there is room for: sheets first, then samples, the worst first.
+
+    Parameters
+    ----------
+    gates
+        As drawn.
+    room
+        Characters of the page.
+    """
     kept: set[Path] = set()
-    wanted: list[Sheet | SampleGates] = [*sheets, *(samples[name] for name in order if name in samples)]
+    wanted: list[Sheet | SampleGates] = [*gates.sheets, *(gates.samples[name] for name in gates.worst)]
     for picture in wanted:
         if len(picture.packed) <= room:
             kept.add(picture.path)
             room -= len(picture.packed)
-    return (
-        {name: one if one.path in kept else replace(one, packed="") for name, one in samples.items()},
-        tuple(sheet if sheet.path in kept else replace(sheet, packed="") for sheet in sheets),
-    )
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    samples = {name: one if one.path in kept else replace(one, packed="") for name, one in gates.samples.items()}
+    sheets = tuple(sheet if sheet.path in kept else replace(sheet, packed="") for sheet in gates.sheets)
+    return GatePictures(samples, sheets, gates.worst)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from phenotype.panels import Band, read_panels, write_panels
-from phenotype.report import gating
-from phenotype.report.gating import draw_gates, worst_first
+from phenotype.report import build, build_report
+from phenotype.report.gating import draw_gates, fitted, worst_first
 from phenotype.report.read import read_results
 
 
@@ -75,16 +75,20 @@ def test_samples_are_ranked_by_all_their_gates():
 
 def test_a_full_page_leaves_out_the_best_and_keeps_their_files(folder, monkeypatch):
     """Five hundred samples must stay a page that can be mailed; what is not in it is said and is a file."""
-    results = read_results(folder)
-    whole = draw_gates(results)
-    room = sum(len(sheet.packed) for sheet in whole.sheets) + max(len(one.packed) for one in whole.samples.values())
-    monkeypatch.setattr(gating, "EMBEDDED", room)
+    whole = draw_gates(read_results(folder))
+    least = max(len(one.packed) for one in whole.samples.values())
 
-    found = draw_gates(results)
+    found = fitted(whole, sum(len(sheet.packed) for sheet in whole.sheets) + least)
 
     assert [bool(one.packed) for one in found.samples.values()] == [True, False, False, False]
     assert all(one.path.is_file() for one in found.samples.values())
     assert all(sheet.packed for sheet in found.sheets)
+    size = len(build_report(folder).read_text(encoding="utf-8"))
+    monkeypatch.setattr(build, "LARGEST", size - 1)
+    html = build_report(folder).read_text(encoding="utf-8")
+    assert len(html) < size
+    assert html.count("this page has no room for the picture") == 1
+    assert "figures/gating/P004_product.svg and .png" in html
 
 
 def test_a_figure_that_is_there_is_not_drawn_again(folder):
@@ -106,7 +110,7 @@ def test_a_figure_that_is_there_is_not_drawn_again(folder):
 
 
 def test_five_hundred_samples_fit_into_one_file(folder):
-    """What one sample takes, times five hundred, with its part of the sheets, is below the room of the page."""
+    """What one sample takes, times five hundred, with its part of the sheets, is below 25 MB with all the rest."""
     rng = np.random.default_rng(3)
     panels = read_panels(folder / "panels" / "P001_product.npz")
     busy = [np.histogram2d(*rng.normal(0.5, 0.18, (2, 20_000)), bins=96, range=((0, 1), (0, 1)))[0].astype(np.uint32)
@@ -118,8 +122,5 @@ def test_five_hundred_samples_fit_into_one_file(folder):
         write_panels(path, full)
 
     found = draw_gates(read_results(folder))
-    each = max(len(one.packed) for one in found.samples.values())
-    sheets = sum(len(sheet.packed) for sheet in found.sheets) / len(found.samples)
 
-    assert 500 * sheets < gating.EMBEDDED
-    assert each < 60_000
+    assert 500 * found.packed / len(found.samples) < 18_000_000
