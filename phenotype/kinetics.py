@@ -20,7 +20,7 @@ from phenotype.tables import (
     read_table,
 )
 
-__all__ = ["kinetics_notes", "read_kinetics"]
+__all__ = ["kinetics_notes", "kinetics_of", "read_kinetics"]
 
 _REQUIRED = ("patient_id", "day", "cart_pct_of_t")
 _KINDS: dict[str, Kind] = {
@@ -71,6 +71,30 @@ def read_kinetics(study: Study) -> pd.DataFrame | None:
         ]
         columns[column] = pd.Series(cells, dtype=_DTYPES.get(column, "object"))
     return pd.DataFrame(columns)
+
+
+def kinetics_of(cohort: pd.DataFrame, kinetics: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that numbers rest on, as a run leaves them: values that were read, and each patient's ASCT group.
+
+    Parameters
+    ----------
+    cohort
+        A row per patient, with ``patient_id`` and ``asct_group``.
+    kinetics
+        As :func:`read_kinetics` returns. Columns of the lab's own are left out, and patients who are not in the
+        cohort: their curve is in no number, which :func:`kinetics_notes` says.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``patient_id, asct_group, day``, the measures that the sheet has, and ``below_lod`` where it has that; in the
+        order of the sheet.
+    """
+    groups = dict(zip(cohort["patient_id"], cohort["asct_group"], strict=True))
+    known = kinetics[kinetics["patient_id"].isin(groups)].reset_index(drop=True)
+    known = known.assign(asct_group=known["patient_id"].map(groups))
+    flag = ["below_lod"] if "below_lod" in known.columns else []
+    return known[["patient_id", "asct_group", "day", *_measures(known), *flag]]
 
 
 def kinetics_notes(study: Study, kinetics: pd.DataFrame | None, patients: Collection[str]) -> list[str]:

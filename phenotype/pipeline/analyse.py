@@ -12,7 +12,7 @@ from phenotype.errors import StudyError
 from phenotype.fractions import read_fractions
 from phenotype.kinetics import kinetics_notes, read_kinetics
 from phenotype.pipeline.ledger import file_hash
-from phenotype.pipeline.write import write_frame, write_json, writing_to
+from phenotype.pipeline.write import check_folder, write_frame, write_json, write_kinetics, writing_to
 from phenotype.published import beside_published
 from phenotype.statistics.contrasts import compare_groups
 from phenotype.study import read_study
@@ -68,6 +68,8 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
     """
     started = time.perf_counter()
     study = read_study(path)
+    folder = out or path.parent / "analysis"
+    check_folder(folder, study)
     faults: list[str] = []
     found: dict[str, Any] = {}
     for name, read in (
@@ -88,9 +90,9 @@ def analyse_study(path: Path, subsets: Path, out: Path | None = None) -> Analyse
     notes = (*found["clinical"].notes, *kinetics_notes(study, found["kinetics"], known))
     cohort = cohort_of(patients, fractions, found["kinetics"], study.analyses)
     estimates = estimate(cohort, study.analyses)
-    folder = out or path.parent / "analysis"
     with writing_to(folder):
         write_frame(folder / "cohort.csv", cohort)
+        write_kinetics(folder, study, cohort, found["kinetics"])
         write_frame(folder / "comparisons.csv", compare_groups(cohort, family=study.comparisons.family))
         write_frame(folder / "estimates.csv", estimates)
         write_frame(folder / "curves.csv", curve_table(cohort, study.analyses))

@@ -25,7 +25,7 @@ from phenotype.pipeline.plan import Plan, alternative_notes, make_plan, measure_
 from phenotype.pipeline.stains import BatchStains, compare_stains
 from phenotype.pipeline.teach import lessons_from, teach, teaching_text
 from phenotype.pipeline.work import ControlTask, GateTask, SampleResult, gate_control, gate_file
-from phenotype.pipeline.write import write_frame, write_json, write_rows, writing_to
+from phenotype.pipeline.write import check_folder, write_frame, write_json, write_kinetics, write_rows, writing_to
 from phenotype.plausible import cohort_fractions
 from phenotype.provenance import check_dates, check_identities
 from phenotype.published import beside_published
@@ -94,7 +94,8 @@ def run_study(
     Raises
     ------
     StudyError
-        If an input has faults: all of them. Nothing was written.
+        If an input has faults: all of them; or if the folder holds a sheet that would be overwritten. Nothing was
+        written.
     RunError
         If the folder cannot be written to, or a worker process died. The same call goes on from there.
     """
@@ -102,6 +103,7 @@ def run_study(
     say = progress or (lambda _stage, _done, _total: None)
     plan = make_plan(path)
     folder = out or path.parent / "results"
+    check_folder(folder, plan.study)
     with writing_to(folder):
         (folder / "panels").mkdir(exist_ok=True)
         with workers(jobs) as pool:
@@ -372,6 +374,7 @@ def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, 
     write_rows(folder / "quality.csv", QUALITY_COLUMNS, results.quality)
     write_rows(folder / "failures.csv", FAILURE_COLUMNS, results.failures)
     write_frame(folder / "cohort.csv", cohort)
+    write_kinetics(folder, plan.study, cohort, plan.kinetics)
     write_frame(folder / "comparisons.csv", comparisons)
     write_frame(folder / "robustness.csv", _robustness(plan, cohort, subsets, results.gatings))
     estimates = estimate(cohort, plan.study.analyses)

@@ -16,10 +16,14 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-from phenotype.errors import RunError
+from phenotype.errors import RunError, StudyError
+from phenotype.kinetics import kinetics_of
+from phenotype.study import Study
 
-__all__ = ["as_typed", "write_frame", "write_json", "write_rows", "writing_to"]
+__all__ = ["as_typed", "check_folder", "write_frame", "write_json", "write_kinetics", "write_rows", "writing_to"]
 
+KINETICS = "kinetics.csv"
+"""The table of a run that most sheets of people are called alike."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes text that starts so for a formula."""
 
@@ -42,6 +46,20 @@ def writing_to(folder: Path) -> Iterator[None]:
         fault = f"{folder}: cannot be written: {error.strerror or error}"
         way_out = "make room or get permission and run again, which goes on from there, or name another folder by --out"
         raise RunError(f"{fault}; {way_out}") from error
+
+
+def check_folder(folder: Path, study: Study) -> None:
+    """Refuse a result folder in which the study's sheet of kinetics would be overwritten by that of the run.
+
+    Raises
+    ------
+    StudyError
+        If the sheet is the file that the run would write.
+    """
+    written = folder / KINETICS
+    if study.kinetics is not None and written.exists() and written.samefile(study.kinetics):
+        fault = f"{study.kinetics.name}: lies in the result folder {folder}, and a run writes a table of that name"
+        raise StudyError([f"{fault}; name another folder by --out, or the sheet otherwise"])
 
 
 def _hold(lock: int, folder: Path) -> None:
@@ -77,6 +95,17 @@ def write_frame(path: Path, table: pd.DataFrame) -> None:
     columns = [str(column) for column in table.columns]
     records = (dict(zip(columns, row, strict=True)) for row in table.itertuples(index=False, name=None))
     write_rows(path, columns, records)
+
+
+def write_kinetics(folder: Path, study: Study, cohort: pd.DataFrame, kinetics: pd.DataFrame | None) -> None:
+    """Write the values of expansion that were used; without any, remove those of an earlier run.
+
+    A folder that holds the study itself may hold a person's sheet of that name: nothing is removed from it.
+    """
+    if kinetics is not None:
+        write_frame(folder / KINETICS, kinetics_of(cohort, kinetics))
+    elif folder.resolve() != study.path.resolve().parent:
+        (folder / KINETICS).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from phenotype.errors import StudyError
-from phenotype.kinetics import kinetics_notes, read_kinetics
+from phenotype.kinetics import kinetics_notes, kinetics_of, read_kinetics
 from phenotype.study import Study, read_study
 
 FILES = '[study]\nname = "x"\nsamples = "s.csv"\nclinical = "c.csv"\ntemplate = "g.csv"\n'
@@ -105,3 +106,19 @@ def test_the_synthetic_kinetics(tmp_path, shared):
 
     assert table is not None
     assert table["patient_id"].nunique() == 136
+
+
+def test_what_is_left_is_what_was_used(tmp_path):
+    """Columns of the lab's own may name anybody, a curve without a patient is in no number: neither is passed on."""
+    text = "patient_id,day,cart_pct_of_t,below_lod,nurse\n007,7,12.5,0,Li\nX9,7,3,0,Li\n008,D14,NA,1,Wu\n"
+    kinetics = read_kinetics(study_with(tmp_path, text))
+    cohort = pd.DataFrame({"patient_id": ["008", "007", "009"], "asct_group": ["over_1y", "none", "none"]})
+
+    assert kinetics is not None
+    left = kinetics_of(cohort, kinetics)
+
+    assert list(left.columns) == ["patient_id", "asct_group", "day", "cart_pct_of_t", "below_lod"]
+    assert left["patient_id"].tolist() == ["007", "008"]
+    assert left["asct_group"].tolist() == ["none", "over_1y"]
+    assert left["day"].tolist() == [7, 14]
+    assert left["cart_pct_of_t"].fillna(-1).tolist() == [12.5, -1]

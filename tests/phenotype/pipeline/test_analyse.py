@@ -72,3 +72,50 @@ def test_fractions_of_other_patients_are_refused(gated, tmp_path):
     assert not (gated.parent / "analysis").exists()
     failed = CliRunner().invoke(main, ["analyse", str(gated), "--subsets", str(other)])
     assert failed.exit_code == 2
+
+
+KINETICS = "patient_id,day,cart_pct_of_t,nurse\nP1,0,0.5,Li\nP1,7,80.25,Li\nP1,14,NA,Li\nP4,D7,33,Wu\nX9,7,5,Wu\n"
+
+
+@pytest.fixture
+def with_kinetics(gated):
+    """Give the same study with a sheet of expansion; returns study.toml and the fractions of its run."""
+    (gated.parent / "kinetics.csv").write_text(KINETICS, encoding="utf-8")
+    gated.write_text(gated.read_text().replace("[compensation]", 'kinetics = "kinetics.csv"\n\n[compensation]', 1))
+    return gated, gated.parent / "results" / "subsets.csv"
+
+
+def test_the_values_of_expansion_are_left_as_they_were_used(with_kinetics):
+    """The report draws from the folder alone: each value is that of the sheet, with the group that it is drawn in."""
+    study, fractions = with_kinetics
+    left = analyse_study(study, fractions).folder / "kinetics.csv"
+    wanted = "patient_id,asct_group,day,cart_pct_of_t\nP1,none,0,0.5\nP1,none,7,80.25\nP1,none,14,\nP4,over_1y,7,33.0\n"
+
+    assert left.read_text(encoding="utf-8") == wanted
+    run_study(study)
+    assert (study.parent / "results" / "kinetics.csv").read_bytes() == left.read_bytes()
+
+
+def test_curves_of_an_earlier_run_do_not_stay(with_kinetics):
+    """A study that has no sheet of expansion any more must not be drawn with the old one."""
+    study, fractions = with_kinetics
+    folder = analyse_study(study, fractions).folder
+    study.write_text(study.read_text().replace('kinetics = "kinetics.csv"\n', ""))
+    analyse_study(study, fractions)
+
+    assert not (folder / "kinetics.csv").exists()
+    assert (study.parent / "kinetics.csv").read_text(encoding="utf-8") == KINETICS
+
+
+def test_a_persons_own_sheet_is_never_overwritten(with_kinetics):
+    """`--out .` would write the table over the sheet that it is made from, and drop the lab's own columns."""
+    study, fractions = with_kinetics
+    for call in (lambda: analyse_study(study, fractions, study.parent), lambda: run_study(study, study.parent)):
+        with pytest.raises(StudyError, match=r"kinetics\.csv: lies in the result folder"):
+            call()
+    assert (study.parent / "kinetics.csv").read_text(encoding="utf-8") == KINETICS
+    assert not (study.parent / "cohort.csv").exists()
+
+    study.write_text(study.read_text().replace('kinetics = "kinetics.csv"\n', ""))
+    analyse_study(study, fractions, study.parent)
+    assert (study.parent / "kinetics.csv").read_text(encoding="utf-8") == KINETICS
