@@ -1,6 +1,6 @@
 """Expansion of CAR-T cells: medians by group, and peak and exposure against ASCT and response."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -14,19 +14,26 @@ from phenotype.expansion import MEASURES, NEVER
 from phenotype.statistics.contrasts import MIN_GROUP, median_interval
 from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
 
-__all__ = ["expansion_rows", "median_row", "ranked"]
+__all__ = ["RESPONSE_GROUPS", "expansion_rows", "median_row", "ranked"]
 
 _DESCRIBED = ("cmax", "tmax_day", "clast", "tlast_day", "auc_0_28", "half_life_days")
 _TESTED = ("cmax", "auc_0_28")
 """Of a patient in whom nothing was ever detected these are below all others: 0, where only ranks count. Left out, such
 patients would make expansion look alike in groups that differ in who expands at all."""
 
+RESPONSE_GROUPS: Mapping[str, tuple[str, str]] = {
+    "responder": ("response", "no response"),
+    "complete_response": ("CR", "no CR"),
+}
+"""Column of the cohort, and the names of those with 1 and with 0 in it; others are in neither."""
+_RESPONSE_TESTS = {"responder": "response against none", "complete_response": "CR against less"}
+
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
 
 def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
-    """Return medians of each measure by group, and tests of peak and exposure.
+    """Return medians of each measure by group, those of peak and exposure by response too, and tests of these two.
 
     Parameters
     ----------
@@ -34,7 +41,7 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
         A row per patient: columns of :func:`phenotype.expansion.expansion_table`, ``asct_group``, ``responder`` and
         ``complete_response``.
     """
-    groups = group_members(cohort)
+    groups, responses = group_members(cohort), _responses(cohort)
     rows: list[Row] = []
     for measure in MEASURES:
         for name in _DESCRIBED:
@@ -42,11 +49,11 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
             if column not in cohort.columns:
                 continue
             values = ranked(cohort, measure, name) if name in _TESTED else numbers(cohort, column)
-            for (term, level), who in groups.items():
+            for (term, level), who in (groups | responses if name in _TESTED else groups).items():
                 shared = {"analysis": "expansion_median", "endpoint": column, "term": term, "level": level}
                 rows += attempt(shared, partial(median_row, values[who]))
             if name in _TESTED:
-                for term, level, first, second in _sides(cohort, groups):
+                for term, level, first, second in _sides(groups | responses):
                     shared = {"analysis": "expansion_test", "endpoint": column, "term": term, "level": level}
                     rows += attempt(shared, partial(_test, values[first], values[second]))
     return rows
@@ -59,14 +66,24 @@ def ranked(cohort: pd.DataFrame, measure: str, name: str) -> Values:
     return np.where(never, 0.0, numbers(cohort, f"{measure}_{name}"))
 
 
-def _sides(cohort: pd.DataFrame, groups: dict[tuple[str, str], Flags]) -> Iterator[tuple[str, str, Flags, Flags]]:
+def _responses(cohort: pd.DataFrame) -> dict[tuple[str, str], Flags]:
+    """Return who responded and who did not: by term and level."""
+    flags = {term: numbers(cohort, term) for term in RESPONSE_GROUPS}
+    return {
+        (term, level): flags[term] == value
+        for term, levels in RESPONSE_GROUPS.items()
+        for level, value in zip(levels, (1, 0), strict=True)
+    }
+
+
+def _sides(groups: Mapping[tuple[str, str], Flags]) -> Iterator[tuple[str, str, Flags, Flags]]:
     yield "asct", "asct against none", groups["asct", "asct"], groups["asct", "none"]
     none = groups["asct_group", "none"]
     for name in ("over_1y", "within_1y"):
         yield "asct_group", f"{name} against none", groups["asct_group", name], none
-    for column, words in (("responder", "response against none"), ("complete_response", "CR against less")):
-        flag = numbers(cohort, column)
-        yield column, words, flag == 1, flag == 0
+    for term, words in _RESPONSE_TESTS.items():
+        yes, no = RESPONSE_GROUPS[term]
+        yield term, words, groups[term, yes], groups[term, no]
 
 
 def median_row(values: Values) -> Iterator[Row]:

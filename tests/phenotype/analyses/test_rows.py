@@ -374,3 +374,20 @@ def test_groups_are_held_apart_in_standard_deviations(small):
     assert stage["estimate"] == pytest.approx(0)
     assert apart["level"] == "asct against none"
     assert apart["estimate"] == pytest.approx(10 / np.std([60, 62] * 3, ddof=1))
+
+
+def test_medians_of_the_peak_by_response_are_of_those_who_could_be_evaluated(small):
+    """Three responders, two not, the rest not evaluable: by hand; a test whose groups have no median cannot be drawn."""
+    small["cart_pct_of_t_cmax"] = [50.0, 60, 71, 80, 90, *[99.0] * 7]
+    small["responder"] = pd.array([1, 1, 1, 0, 0, *[None] * 7], dtype="Int64")
+    small["complete_response"] = pd.array([1, 0, 0, 0, 0, *[None] * 7], dtype="Int64")
+    rows = expansion_rows(small)
+
+    def median(term, level):
+        (row,) = found(rows, analysis="expansion_median", endpoint="cart_pct_of_t_cmax", term=term, level=level)
+        return row["n"], row["estimate"]
+
+    assert median("responder", "response") == (3, 60)
+    assert median("responder", "no response") == (2, 85)
+    assert median("complete_response", "CR") == (1, 50)
+    assert median("complete_response", "no CR") == (4, 75.5)
