@@ -14,7 +14,7 @@ from phenotype.expansion import MEASURES, NEVER
 from phenotype.statistics.contrasts import MIN_GROUP, median_interval
 from phenotype.statistics.ranks import UntestableError, cliffs_delta, hodges_lehmann, mann_whitney
 
-__all__ = ["RESPONSE_GROUPS", "expansion_rows", "median_row", "ranked"]
+__all__ = ["RESPONSE_GROUPS", "expansion_rows", "median_row", "ranked", "response_members"]
 
 _DESCRIBED = ("cmax", "tmax_day", "clast", "tlast_day", "auc_0_28", "half_life_days")
 _TESTED = ("cmax", "auc_0_28")
@@ -41,7 +41,7 @@ def expansion_rows(cohort: pd.DataFrame) -> list[Row]:
         A row per patient: columns of :func:`phenotype.expansion.expansion_table`, ``asct_group``, ``responder`` and
         ``complete_response``.
     """
-    groups, responses = group_members(cohort), _responses(cohort)
+    groups, responses = group_members(cohort), response_members(cohort)
     rows: list[Row] = []
     for measure in MEASURES:
         for name in _DESCRIBED:
@@ -66,7 +66,7 @@ def ranked(cohort: pd.DataFrame, measure: str, name: str) -> Values:
     return np.where(never, 0.0, numbers(cohort, f"{measure}_{name}"))
 
 
-def _responses(cohort: pd.DataFrame) -> dict[tuple[str, str], Flags]:
+def response_members(cohort: pd.DataFrame) -> dict[tuple[str, str], Flags]:
     """Return who responded and who did not: by term and level."""
     flags = {term: numbers(cohort, term) for term in RESPONSE_GROUPS}
     return {

@@ -103,7 +103,7 @@ def significant(value: float | None) -> str:
     """
     if value is None or _absent(value):
         return MISSING
-    return _signed(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
+    return _signed(f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}")
 
 
 def _absent(value: float | None) -> bool:

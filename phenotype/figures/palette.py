@@ -5,6 +5,9 @@ from blue to orange (or violet), which people with any of the three colour defic
 differ in the shape of their dots, subsets in their place, so no figure needs colour to be read.
 """
 
+from collections.abc import Mapping
+from typing import Literal
+
 from matplotlib.colors import LinearSegmentedColormap
 
 __all__ = [
@@ -13,6 +16,8 @@ __all__ = [
     "GROUPS",
     "GROUP_LABELS",
     "INK",
+    "LINE_COLOURS",
+    "LINE_STYLES",
     "MARKERS",
     "MUTED",
     "SUBSET_COLOURS",
@@ -53,6 +58,22 @@ GROUP_LABELS = {
     "asct": "Any ASCT",
 }
 MARKERS = {"none": "o", "over_1y": "s", "within_1y": "D", "unknown_time": "X", "asct": "^"}
+LINE_COLOURS = {
+    "none": "#5b9bb5",
+    "over_1y": "#1f5f73",
+    "within_1y": "#6a1b4d",
+    "unknown_time": "#5c5c5c",
+    "asct": "#12355b",
+}
+"""The groups' colours, dark enough for a thin line: 3 : 1 on white at least."""
+LINE_STYLES: Mapping[str, Literal["-", "--", "-.", ":"]] = {
+    "none": "-",
+    "over_1y": "--",
+    "within_1y": "-.",
+    "unknown_time": ":",
+    "asct": "--",
+}
+"""A line of its own for each group, so that none needs its colour."""
 
 DENSITY = LinearSegmentedColormap.from_list("events", ["#dbe6f0", "#8fb0cf", "#3f74a8", "#12355b", "#050d1a"])
 """Events per bin, light to dark; empty bins stay white."""

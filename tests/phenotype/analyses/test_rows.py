@@ -377,7 +377,7 @@ def test_groups_are_held_apart_in_standard_deviations(small):
 
 
 def test_medians_of_the_peak_by_response_are_of_those_who_could_be_evaluated(small):
-    """Three responders, two not, the rest not evaluable: by hand; a test whose groups have no median cannot be drawn."""
+    """Three responders, two not, the rest not evaluable: by hand, beside the test of the same two groups."""
     small["cart_pct_of_t_cmax"] = [50.0, 60, 71, 80, 90, *[99.0] * 7]
     small["responder"] = pd.array([1, 1, 1, 0, 0, *[None] * 7], dtype="Int64")
     small["complete_response"] = pd.array([1, 0, 0, 0, 0, *[None] * 7], dtype="Int64")
