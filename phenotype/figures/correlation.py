@@ -77,15 +77,12 @@ def draw_correlations(pairs: pd.DataFrame, tests: pd.DataFrame, *, synthetic: bo
 
 def _draw_subset(pairs: pd.DataFrame, ax: Axes) -> None:
     """Draw a dot for each patient; open where cells were never detected."""
-    shapes = {group: PATIENT_MARKERS[group] for group in groups_in(pairs["group"])}
-    for never in (0, 1):
-        inside = pairs[pairs["never_detected"] == never]
-        if len(inside):
-            faces = {group: "white" if never else PATIENT_COLOURS[group] for group in shapes}
+    for group in groups_in(pairs["group"]):
+        for never, face in ((0, PATIENT_COLOURS[group]), (1, "white")):
+            inside = pairs[(pairs["group"] == group) & (pairs["never_detected"] == never)]
             sns.scatterplot(
-                data=inside, x="fraction", y="drawn_at", hue="group", style="group", markers=shapes, palette=faces,
-                hue_order=list(shapes), style_order=list(shapes), s=16, edgecolor=INK, linewidth=0.4, alpha=0.9,
-                legend=False, ax=ax, zorder=3, clip_on=False,
+                data=inside, x="fraction", y="drawn_at", marker=PATIENT_MARKERS[group], color=face, s=16,
+                edgecolor=INK, linewidth=0.4, alpha=0.9, legend=False, ax=ax, zorder=3, clip_on=False,
             )  # fmt: skip
     top = float(pairs["fraction"].max()) if len(pairs) else 1.0
     if not len(pairs):

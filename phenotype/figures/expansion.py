@@ -244,11 +244,10 @@ def _draw_comparison(peaks: pd.DataFrame, medians: pd.DataFrame, tests: pd.DataF
     ax.set_xlim(-0.55, len(levels) - 0.45)
     names = []
     for place, (level, name) in enumerate(levels):
-        _draw_level(peaks[peaks["level"] == level], found.get(level, {}), place, ax)
-        median = found.get(level, {})
-        names.append(
-            f"{name}\nn = {_count(median.get('n'))}\nmedian {numbers.significant(_number(median, 'estimate'))}"
-        )
+        dots, median = peaks[peaks["level"] == level], found.get(level, {})
+        _draw_level(dots, median, place, ax)
+        middle = numbers.significant(_number(median, "estimate"))
+        names.append(f"{name}\nn = {numbers.count(len(dots))}\nmedian {middle}")
     ax.set_xticks(range(len(levels)), names, fontsize=7)
     ax.tick_params(axis="x", length=0)
     ax.set_title(title, loc="left", weight="bold", pad=_ABOVE + 2)
@@ -259,7 +258,8 @@ def _draw_comparison(peaks: pd.DataFrame, medians: pd.DataFrame, tests: pd.DataF
 
 
 def _draw_level(peaks: pd.DataFrame, median: Mapping[Any, Any], place: int, ax: Axes) -> None:
-    """Draw the dots of a group beside each other, and its median with the interval."""
+    """Draw the dots of a group beside each other, and its median with the interval; 0 where its dots are drawn."""
+    floor = float(peaks.loc[peaks["never_detected"] == 1, "drawn_at"].min())
     heights = peaks["drawn_at"].to_numpy(dtype=np.float64)
     offsets = spread(heights, ax, width=0.36, size=3.2)
     for group in groups_in(peaks["group"]):
@@ -270,10 +270,10 @@ def _draw_level(peaks: pd.DataFrame, median: Mapping[Any, Any], place: int, ax: 
                     markeredgewidth=0.35, alpha=0.9, zorder=3, clip_on=False)  # fmt: skip
     if not len(peaks):
         ax.text(place, 0.5, "none", transform=ax.get_xaxis_transform(), ha="center", color=MUTED)
-    middle, low, high = (_number(median, key) for key in ("estimate", "ci_low", "ci_high"))
-    if np.isfinite(middle) and (middle > 0 or ax.get_yscale() == "linear"):
+    middle, low, high = (_number(median, key) or floor for key in ("estimate", "ci_low", "ci_high"))
+    if np.isfinite(middle):
         ax.plot([place - 0.3, place + 0.3], [middle, middle], color=INK, linewidth=1.8, solid_capstyle="butt", zorder=5)
-    if np.isfinite(low) and (low > 0 or ax.get_yscale() == "linear"):
+    if np.isfinite(low):
         ax.plot([place + 0.42, place + 0.42], [low, high], color=INK, linewidth=1.2, zorder=5)
 
 
@@ -282,27 +282,23 @@ def words_of_test(row: Mapping[Any, Any], shift: str) -> str:
 
     Examples
     --------
-    >>> row = {"estimate": -12.186, "ci_low": -19.159, "ci_high": -6.855, "n": 136, "p_value": 0.0004, "note": ""}
+    >>> row = {"estimate": -12.186, "ci_low": -19.159, "ci_high": -6.86, "n": 136, "p_value": 0.0004, "note": ""}
     >>> print(words_of_test(row, "any minus none"))
     any minus none −12.2
-      (−19.2 to −6.85), n = 136, p <0.001
+      (−19.2 to −6.86), n = 136, p <0.001
     """
     if not np.isfinite(_number(row, "p_value")):
         why = str(row.get("note") or "no such test").removeprefix("not estimated: ")
         return textwrap.fill(f"{shift}: not tested, {why}", 40, max_lines=2, subsequent_indent="  ", placeholder=" …")
     low, high = (numbers.significant(_number(row, key)) for key in ("ci_low", "ci_high"))
-    p = numbers.p_value(_number(row, "p_value"))
-    estimate = numbers.significant(_number(row, "estimate"))
-    return f"{shift} {estimate}\n  ({low} to {high}), n = {_count(row['n'])}, p {'' if p[0] == '<' else '= '}{p}"
+    estimate, n, p = numbers.significant(_number(row, "estimate")), numbers.count(_number(row, "n")), row["p_value"]
+    tested = f"p {'' if p < 0.001 else '= '}{numbers.p_value(p)}"
+    return f"{shift} {estimate}\n  ({low} to {high}), n = {n}, {tested}"
 
 
 def _number(row: Mapping[Any, Any], key: str) -> float:
     value = row.get(key)
     return float(value) if value is not None and not pd.isna(value) else float("nan")
-
-
-def _count(value: object) -> str:
-    return "0" if value is None or pd.isna(value) else numbers.count(int(str(value).partition(".")[0]))  # type: ignore[call-overload]
 
 
 def _name_dots(peaks: pd.DataFrame, figure: Figure) -> None:
