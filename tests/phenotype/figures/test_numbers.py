@@ -2,7 +2,7 @@
 
 import pytest
 
-from phenotype.figures.numbers import p_value, points
+from phenotype.figures.numbers import p_value, points, significant
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,12 @@ def test_a_p_value_is_never_nought(p, text):
 def test_what_rounds_to_nought_has_no_sign(difference, text):
     """A sign says that there is a difference."""
     assert points(difference) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(999.7, "1,000"), (0.09996, "0.100"), (-0.5, "−0.500"), (1234567.0, "1,230,000"), (float("nan"), "–")],
+)
+def test_three_leading_digits_stay_three_after_rounding(value, text):
+    """A value that rounds up to the next decade has no fourth digit, and none is written with an exponent."""
+    assert significant(value) == text

@@ -9,6 +9,8 @@ from phenotype.figures.palette import (
     GROUP_COLOURS,
     GROUP_LABELS,
     GROUPS,
+    LINE_COLOURS,
+    LINE_STYLES,
     MARKERS,
     MUTED,
     SUBSET_COLOURS,
@@ -86,3 +88,10 @@ def test_small_text_has_contrast(colour):
 def test_every_group_is_named():
     """A group without a label or a colour would break the figure for the study that has it."""
     assert set(GROUPS) == set(GROUP_LABELS) == set(GROUP_COLOURS) == set(MARKERS)
+
+
+def test_lines_of_groups_are_seen_on_white_and_differ_without_colour():
+    """A thin line needs 3 : 1; two groups on one panel never share a line, except all transplanted patients."""
+    assert set(LINE_COLOURS) == set(LINE_STYLES) == set(GROUPS)
+    assert min(contrast(colour, "#ffffff") for colour in LINE_COLOURS.values()) >= 3
+    assert len({LINE_STYLES[group] for group in GROUPS if group != "asct"}) == len(GROUPS) - 1

@@ -143,7 +143,7 @@ def test_responses_stand_from_the_deepest_to_the_worst():
     bars = best_responses(with_numbers(table))
 
     assert "".join(bars["patient_id"]) == "FBGEACD"
-    assert bars["rank"].fillna(0).tolist() == [7, 7, 5, 5, 1, 0, 0]
+    assert bars["rank"].fillna(-1).tolist() == [7, 7, 5, 5, 1, -1, -1]
     assert bars["n"].tolist() == [2, 2, 2, 2, 1, 1, 1]
     assert bars["position"].tolist() == list(range(1, 8))
 
