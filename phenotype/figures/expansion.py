@@ -290,10 +290,11 @@ def words_of_test(row: Mapping[Any, Any], shift: str) -> str:
     if not np.isfinite(_number(row, "p_value")):
         why = str(row.get("note") or "no such test").removeprefix("not estimated: ")
         return textwrap.fill(f"{shift}: not tested, {why}", 40, max_lines=2, subsequent_indent="  ", placeholder=" …")
-    low, high = (numbers.significant(_number(row, key)) for key in ("ci_low", "ci_high"))
+    low, high = (_number(row, key) for key in ("ci_low", "ci_high"))
+    span = f"{numbers.significant(low)} to {numbers.significant(high)}" if np.isfinite(low) else "no interval"
     estimate, n, p = numbers.significant(_number(row, "estimate")), numbers.count(_number(row, "n")), row["p_value"]
     tested = f"p {'' if p < 0.001 else '= '}{numbers.p_value(p)}"
-    return f"{shift} {estimate}\n  ({low} to {high}), n = {n}, {tested}"
+    return f"{shift} {estimate}\n  ({span}), n = {n}, {tested}"
 
 
 def _number(row: Mapping[Any, Any], key: str) -> float:

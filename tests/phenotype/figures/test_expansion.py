@@ -132,7 +132,7 @@ def test_peaks_medians_and_tests_are_rows(peaks):
 
     assert sorted(heights) == [0, 40, 80, 90]
     assert [83.3, 83.3] in [list(line.get_ydata()) for line in figure.axes[0].lines]
-    assert "any minus none −44.4\n  (−70.1 to −5.50), n = 4, p = 0.031" in words_of(figure)
+    assert "any minus none −44.4\n  (−70.1 to −5.5), n = 4, p = 0.031" in words_of(figure)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels == ["No ASCT\nn = 2\nmedian 83.3", "Any ASCT\nn = 2\nmedian –"]
     assert "open: never detected" in words_of(figure)
@@ -153,10 +153,10 @@ def test_a_group_without_patients_and_a_test_that_was_not_made_are_said(peaks):
 
 
 def test_a_test_without_an_interval_is_said_to_have_none():
-    """A p-value never stands without its shift, interval and n: what is missing is a dash."""
+    """A p-value never stands without its shift, interval and n: what is missing is said to be."""
     row = {"estimate": 1.5, "ci_low": np.nan, "ci_high": np.nan, "n": 6, "p_value": 0.5}
 
-    assert words_of_test(row, "CR minus less") == "CR minus less 1.50\n  (– to –), n = 6, p = 0.500"
+    assert words_of_test(row, "CR minus less") == "CR minus less 1.5\n  (no interval), n = 6, p = 0.500"
 
 
 def test_dots_of_a_crowd_keep_within_their_group(peaks):
