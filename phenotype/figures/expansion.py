@@ -34,10 +34,12 @@ __all__ = ["PEAK_PANELS", "PEAK_TESTS", "draw_expansion", "draw_peaks", "words_o
 LINEAR_DAYS = 28
 """Days to which the axis is linear: the exposure is of these days, and most samples are taken in them."""
 _TICKS = (0, 7, 14, 28, 90, 180, 360, 720, 1440)
-_ROW, _PANEL = 3.1, 2.1
-"""Height of a row of panels with its words, and of a panel, inches."""
-_MANY = 100
-"""Curves of a panel above which each is drawn fainter."""
+_ROW, _PANEL, _TOP = 3.15, 2.1, 0.38
+"""Height of a row of panels with its words, of a panel, and of its title, inches."""
+_STRENGTHS = ((30, 0.8), (100, 0.45))
+"""Curves of a panel up to which each is drawn so strongly; the single one of more is fainter still."""
+_WIDE = 4
+"""Panels of a row up to which a group's name and n stand on one line."""
 _PEAK_ROW, _PEAK_PANEL = 3.6, 2.2
 _ABOVE = 46
 """Points between a panel of peaks and its title: room for two tests of two lines."""
@@ -79,7 +81,7 @@ def draw_expansion(curves: pd.DataFrame, medians: pd.DataFrame, *, synthetic: bo
         groups = groups_in(curves.loc[curves["drawn_at"].notna(), "group"])
         described = groups_in(medians.loc[medians["shown"] == 1, "group"])
         for i, measure in enumerate(measures):
-            top, bottom = 1 - (0.3 + _ROW * i) / height, 1 - (0.3 + _PANEL + _ROW * i) / height
+            top, bottom = 1 - (_TOP + _ROW * i) / height, 1 - (_TOP + _PANEL + _ROW * i) / height
             columns = len(groups) + (len(described) > 1)
             grid = figure.add_gridspec(1, columns, left=0.075, right=0.99, top=top, bottom=bottom, wspace=0.1)
             panels = [figure.add_subplot(grid[0, k]) for k in range(columns)]
@@ -108,7 +110,8 @@ def _draw_measure(curves: pd.DataFrame, medians: pd.DataFrame, groups: Sequence[
             _draw_median(medians[medians["group"] == groups[k]], groups[k], ax)
             _name_counts(medians[medians["group"] == groups[k]], ax, named=k == 0)
             n = drawn.loc[drawn["group"] == groups[k], "patient_id"].nunique()
-            ax.set_title(labelled(groups[k], n), loc="left", weight="bold")
+            name = labelled(groups[k], n)
+            ax.set_title(name.replace(" (", "\n(") if len(panels) > _WIDE else name, loc="left", weight="bold")
         else:
             for group in groups:
                 _draw_median(medians[medians["group"] == group], group, ax)
@@ -120,10 +123,11 @@ def _draw_patients(drawn: pd.DataFrame, group: str, ax: Axes) -> None:
     if not len(drawn):
         ax.text(0.5, 0.5, "no curve", transform=ax.transAxes, ha="center", color=MUTED)
         return
-    colour = PATIENT_LINE_COLOURS[group]
+    colour, n = PATIENT_LINE_COLOURS[group], drawn["patient_id"].nunique()
+    strength = next((alpha for most, alpha in _STRENGTHS if n <= most), 0.25)
     sns.lineplot(
         data=drawn, x="day", y="drawn_at", units="patient_id", estimator=None, sort=True, ax=ax, color=colour,
-        linewidth=0.5, alpha=0.45 if drawn["patient_id"].nunique() <= _MANY else 0.25, legend=False, zorder=2,
+        linewidth=0.5, alpha=strength, legend=False, zorder=2,
     )  # fmt: skip
     unseen = drawn[drawn["below_limit"] == 1]
     ax.plot(unseen["day"], unseen["drawn_at"], linestyle="none", marker="o", markersize=2.6, markerfacecolor="white",

@@ -29,8 +29,8 @@ _HEAD, _FOOT, _TITLE = 0.1, 0.75, 0.24
 """Height above the bars, below them, and of a group's heading, inches."""
 _MONTHS = 12.0
 _SIGNS = {
-    "response": ("^", "white", INK, 1.0, "response"),
-    "progression": ("D", "#c26d00", "white", 0.9, "progression or relapse"),
+    "response": ("^", "white", INK, 0.8, "response"),
+    "progression": ("D", "#c26d00", "white", 1.1, "progression or relapse"),
     "death": ("X", INK, "white", 1.2, "death"),
     "followed": (">", "white", INK, 1.0, "alive at last contact"),
 }
@@ -104,11 +104,11 @@ def _share(patients: int) -> float:
 
 
 def _draw_events(patients: pd.DataFrame, at: NDArray[np.float64], ax: Axes, *, size: float) -> None:
-    """Mark what happened to each patient, later marks over earlier ones; the arrow stands beyond the end of the bar."""
+    """Mark what happened to each patient, small marks over large ones; the arrow stands beyond the end of the bar."""
     months, died = patients["months"].to_numpy(dtype=np.float64), patients["died"].to_numpy(dtype=np.float64)
     where = {
-        "response": patients["response_month"].to_numpy(dtype=np.float64),
         "progression": patients["progression_month"].to_numpy(dtype=np.float64),
+        "response": patients["response_month"].to_numpy(dtype=np.float64),
         "followed": np.where(died == 0, months, np.nan),
         "death": np.where(died == 1, months, np.nan),
     }
