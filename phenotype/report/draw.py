@@ -1,6 +1,6 @@
 """Draw every figure of a result folder: files for people to use, and what the report embeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,11 +10,12 @@ from phenotype.figures import numbers
 from phenotype.figures.drift import draw_drift
 from phenotype.figures.outcomes import LEVELS, draw_outcomes
 from phenotype.figures.robustness import draw_robustness
-from phenotype.figures.style import places_on, save_figure
+from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import CONTRASTS, dots_of, draw_control, draw_figure_4
 from phenotype.report.gating import GatePictures, draw_gates
 from phenotype.report.outcomes import curve_tests
-from phenotype.report.picture import Dot, Picture
+from phenotype.report.patient_figures import patient_pictures
+from phenotype.report.picture import Dot, Picture, dots_on
 from phenotype.report.read import Results
 from phenotype.report.tables import (
     composition_by_group,
@@ -35,8 +36,6 @@ class Figures:
 
     pictures: Mapping[str, Picture]
     """By stem; a figure without data is left out."""
-    dots: Mapping[str, tuple[Dot, ...]]
-    """By stem: the patients on it."""
     outcomes: tuple[str, ...]
     """Stems of the clinical half, in reading order."""
     gates: GatePictures
@@ -55,28 +54,24 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
         Worker processes for the gating figures.
     """
     subsets = [draw(results) for draw in (_figure_4, _moved, _control, _drift)]
-    outcomes = [draw(results) for draw in (_by_asct, _by_time)]
-    found = [one for one in (*subsets, *outcomes) if one is not None]
+    outcomes = [*(draw(results) for draw in (_by_asct, _by_time)), *patient_pictures(results)]
+    found = [picture for picture in (*subsets, *outcomes) if picture is not None]
     return Figures(
-        pictures={picture.stem: picture for picture, _ in found},
-        dots={picture.stem: dots for picture, dots in found if dots},
-        outcomes=tuple(one[0].stem for one in outcomes if one is not None),
+        pictures={picture.stem: picture for picture in found},
+        outcomes=tuple(picture.stem for picture in outcomes if picture is not None),
         gates=draw_gates(results, jobs=jobs),
         patients=patients_by_contrast(results.cohort),
         composition=composition_by_group(results.cohort),
     )
 
 
-Drawn = tuple[Picture, tuple[Dot, ...]] | None
-
-
-def _figure_4(results: Results) -> Drawn:
+def _figure_4(results: Results) -> Picture:
     folder = results.folder / "figures"
     patients, composition = patients_by_contrast(results.cohort), composition_by_group(results.cohort)
     figure = draw_figure_4(results.comparisons, patients, composition, synthetic=results.synthetic)
     write_figure_table(folder / "figure_4_patients.csv", patients)
     write_figure_table(folder / "figure_4_composition.csv", composition)
-    picture = Picture(
+    return Picture(
         stem="figure_4",
         path=save_figure(figure, folder / "figure_4")[0],
         title="Figure 4",
@@ -87,41 +82,27 @@ def _figure_4(results: Results) -> Drawn:
         alt="For each of four contrasts between ASCT groups: left, the share of naive, central memory, effector memory "
         "and effector cells among CAR+ T cells, a bar for the median of each group and a dot for each patient; right, "
         "the mean composition of both groups. All numbers are in the two tables below.",
-        table="figure_4_patients.csv",
-    )
-    return picture, tuple(
-        dot for i, name in enumerate(CONTRASTS) for dot in _subset_dots(figure, 2 * i, patients, name)
+        table="figures/figure_4_patients.csv, figures/figure_4_composition.csv",
+        dots=tuple(dot for i, name in enumerate(CONTRASTS) for dot in _subset_dots(figure, 2 * i, patients, name)),
     )
 
 
-def _subset_dots(figure: Figure, panel: int, patients: pd.DataFrame, contrast: str) -> list[Dot]:
+def _subset_dots(figure: Figure, panel: int, patients: pd.DataFrame, contrast: str) -> tuple[Dot, ...]:
     """Return the patients of one contrast of Figure 4."""
     dots = dots_of(patients[patients["contrast"] == contrast], contrast)
-    return _dots(figure, panel, dots, "x", "fraction", lambda row: f"{_label(row)} {_fraction(row['fraction'])}")
+    return dots_on(figure, panel, dots, "x", "fraction", lambda row: f"{_label(row)} {_fraction(row['fraction'])}")
 
 
 def _label(row: Mapping[str, object]) -> str:
     return SUBSET_LABELS[str(row["subset"])].lower()
 
 
-def _dots(
-    figure: Figure, panel: int, table: pd.DataFrame, x: str, y: str, words: Callable[[Mapping[str, object]], str]
-) -> list[Dot]:
-    """Return where the rows of a table stand on a figure, from their places on one panel."""
-    places = places_on(figure, figure.axes[panel], table[x], table[y]).tolist()
-    rows = table.to_dict("records")
-    return [
-        Dot(str(row["patient_id"]), words({str(key): value for key, value in row.items()}), left, top)
-        for row, (left, top) in zip(rows, places, strict=True)
-    ]
-
-
-def _moved(results: Results) -> Drawn:
+def _moved(results: Results) -> Picture | None:
     moved, folder = gatings_and_shifts(results.comparisons, results.robustness), results.folder / "figures"
     if moved.empty:
         return None
     write_figure_table(folder / "moved_gates.csv", moved)
-    picture = Picture(
+    return Picture(
         stem="moved_gates",
         path=save_figure(draw_robustness(moved, synthetic=results.synthetic), folder / "moved_gates")[0],
         title="Moved gates",
@@ -132,31 +113,30 @@ def _moved(results: Results) -> Drawn:
         alt="For each contrast and subset: the difference between groups with the gates as they are, its range over "
         "plausible gatings, and the difference with each gate moved up or down in all samples. The numbers are in the "
         "table below.",
-        table="moved_gates.csv",
+        table="figures/moved_gates.csv",
     )
-    return picture, ()
 
 
-def _control(results: Results) -> Drawn:
+def _control(results: Results) -> Picture | None:
     pairs = control_pairs(results.subsets, results.subsets_control, results.cohort)
     folder = results.folder / "figures"
     if pairs.empty:
         return None
     write_figure_table(folder / "car_negative_control.csv", pairs)
     figure = draw_control(pairs, synthetic=results.synthetic)
-    picture = Picture(
+    known = pairs.dropna(subset=["car_positive", "car_negative"])
+    parts = [known[known["subset"] == subset] for subset in SUBSETS]
+    panels = [dots_on(figure, i, part, "car_negative", "car_positive", _both) for i, part in enumerate(parts)]
+    return Picture(
         stem="car_negative_control",
         path=save_figure(figure, folder / "car_negative_control")[0],
         title="CAR- control",
         caption="Each dot is a product. On the dashed line CAR+ and CAR- cells have equal shares.",
         alt="Four scatter plots, one for each subset. A dot is a product: across, its share of the subset among CAR- T "
         "cells; up, its share among CAR+ T cells. Dots on the dashed line have equal shares.",
-        table="car_negative_control.csv",
+        table="figures/car_negative_control.csv",
+        dots=tuple(dot for dots in panels for dot in dots),
     )
-    known = pairs.dropna(subset=["car_positive", "car_negative"])
-    parts = [known[known["subset"] == subset] for subset in SUBSETS]
-    panels = [_dots(figure, i, part, "car_negative", "car_positive", _both) for i, part in enumerate(parts)]
-    return picture, tuple(dot for dots in panels for dot in dots)
 
 
 def _both(row: Mapping[str, object]) -> str:
@@ -168,22 +148,22 @@ def _fraction(value: object) -> str:
     return numbers.percent(value if isinstance(value, float) else None)
 
 
-def _by_asct(results: Results) -> Drawn:
+def _by_asct(results: Results) -> Picture | None:
     return _curves(results, "asct", "Any ASCT against none")
 
 
-def _by_time(results: Results) -> Drawn:
+def _by_time(results: Results) -> Picture | None:
     return _curves(results, "asct_group", "By time since ASCT")
 
 
-def _curves(results: Results, term: str, title: str) -> Drawn:
+def _curves(results: Results, term: str, title: str) -> Picture | None:
     """Draw PFS, OS and relapse by the groups of a term; nothing where nobody was followed."""
     curves, stem = results.curves[results.curves["term"] == term], f"outcomes_{term}"
     if curves.empty or term not in LEVELS:
         return None
     tests = curve_tests(results.estimates, term)
     figure = draw_outcomes(curves, tests, term=term, synthetic=results.synthetic)
-    picture = Picture(
+    return Picture(
         stem=stem,
         path=save_figure(figure, results.folder / "figures" / stem)[0],
         title=title,
@@ -193,15 +173,14 @@ def _curves(results: Results, term: str, title: str) -> Drawn:
         "given times are in the tables below.",
         table="curves.csv",
     )
-    return picture, ()
 
 
-def _drift(results: Results) -> Drawn:
+def _drift(results: Results) -> Picture | None:
     cuts, folder = cuts_by_batch(results), results.folder / "figures"
     if cuts.empty:
         return None
     write_figure_table(folder / "thresholds_by_batch.csv", cuts)
-    picture = Picture(
+    return Picture(
         stem="thresholds_by_batch",
         path=save_figure(draw_drift(cuts, synthetic=results.synthetic), folder / "thresholds_by_batch")[0],
         title="Drift",
@@ -210,6 +189,5 @@ def _drift(results: Results) -> Drawn:
         alt="A panel for each marker: across, the batches, each dot a product; up, its cut and the medians of the "
         "events on both sides. Bars are medians of the batch's cuts; ringed samples are unlike their batch. The "
         "numbers are in the table below.",
-        table="thresholds_by_batch.csv",
+        table="figures/thresholds_by_batch.csv",
     )
-    return picture, ()

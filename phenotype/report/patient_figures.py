@@ -26,7 +26,7 @@ from phenotype.report.patient_tables import (
     subsets_and_peaks,
     with_numbers,
 )
-from phenotype.report.picture import Picture
+from phenotype.report.picture import Dot, Picture, dots_on
 from phenotype.report.read import Results
 from phenotype.report.tables import write_figure_table
 from phenotype.subsets import SUBSET_LABELS, SUBSETS
@@ -34,17 +34,13 @@ from phenotype.subsets import SUBSET_LABELS, SUBSETS
 __all__ = ["patient_pictures"]
 
 
-def patient_pictures(results: Results, kinetics: pd.DataFrame, folder: Path) -> tuple[Picture, ...]:
+def patient_pictures(results: Results) -> tuple[Picture, ...]:
     """Draw every figure of single patients that there are data for, and write its table beside it.
 
     Parameters
     ----------
     results
-        Tables of a result folder.
-    kinetics
-        Its kinetics.csv; empty where there is none.
-    folder
-        Where figures and tables go.
+        Tables of a result folder; figures and their tables go to its ``figures``.
 
     Returns
     -------
@@ -52,9 +48,9 @@ def patient_pictures(results: Results, kinetics: pd.DataFrame, folder: Path) -> 
         In reading order: expansion, its peak, subsets against the peak, best responses, follow-up. A figure that
         nobody has data for is left out, and not written.
     """
-    cohort = with_numbers(results.cohort)
+    cohort, folder = with_numbers(results.cohort), results.folder / "figures"
     pictures = (
-        _expansion(kinetics, folder, synthetic=results.synthetic),
+        _expansion(results.kinetics, folder, synthetic=results.synthetic),
         _peaks(cohort, results.estimates, folder, synthetic=results.synthetic),
         _correlations(cohort, results.estimates, folder, synthetic=results.synthetic),
         _waterfall(cohort, folder, synthetic=results.synthetic),
@@ -63,12 +59,23 @@ def patient_pictures(results: Results, kinetics: pd.DataFrame, folder: Path) -> 
     return tuple(picture for picture in pictures if picture is not None)
 
 
-def _written(figure: Figure, table: pd.DataFrame, folder: Path, stem: str, words: tuple[str, str, str]) -> Picture:
+def _written(
+    figure: Figure,
+    table: pd.DataFrame,
+    folder: Path,
+    stem: str,
+    words: tuple[str, str, str],
+    *,
+    also: str = "",
+    dots: tuple[Dot, ...] = (),
+) -> Picture:
     """Save a figure and its table; return the picture with title, caption and description."""
     path, _ = save_figure(figure, folder / stem)
     write_figure_table(folder / f"{stem}.csv", table)
     title, caption, alt = words
-    return Picture(stem=stem, path=path, title=title, caption=caption, alt=alt, table=f"{stem}.csv")
+    return Picture(
+        stem=stem, path=path, title=title, caption=caption, alt=alt, table=f"figures/{stem}.csv{also}", dots=dots
+    )
 
 
 def _expansion(kinetics: pd.DataFrame, folder: Path, *, synthetic: bool) -> Picture | None:
@@ -81,10 +88,11 @@ def _expansion(kinetics: pd.DataFrame, folder: Path, *, synthetic: bool) -> Pict
         "Each thin line is a patient; the thick one joins the medians of the days on which at least a third of the "
         f"group's patients, and {MEDIAN_PATIENTS} of them, have a value, with n below. A value that is 0 or below the "
         "limit of detection is drawn open, on the dashed line, at which no value stands; a median is below the limit "
-        "where half of its values or more are. Numbers: expansion.csv, and of the medians expansion_medians.csv."
+        "where half of its values or more are."
     )
     words = ("Expansion of CAR-T cells by ASCT group", caption, " ".join(_expansion_alt(curves, medians)))
-    return _written(draw_expansion(curves, medians, synthetic=synthetic), curves, folder, "expansion", words)
+    figure = draw_expansion(curves, medians, synthetic=synthetic)
+    return _written(figure, curves, folder, "expansion", words, also="; medians: figures/expansion_medians.csv")
 
 
 def _expansion_alt(curves: pd.DataFrame, medians: pd.DataFrame) -> Iterator[str]:
@@ -117,8 +125,7 @@ def _peaks(cohort: pd.DataFrame, estimates: pd.DataFrame, folder: Path, *, synth
         "Hodges-Lehmann shift with its 95 % interval, n, and the p-value of the Mann-Whitney test, not adjusted for "
         "the number of tests. Response: PR or better, and CR or sCR, of patients who could be evaluated. Patients in "
         "whom cells were never detected rank below all others and are drawn open. That groups differ does not say "
-        "that expansion brings the response. Numbers: expansion_peak.csv, and of the tests estimates.csv "
-        "(expansion_median, expansion_test)."
+        "that expansion brings the response."
     )
     wrong = _other_counts(peaks, tests)
     words = (
@@ -126,7 +133,9 @@ def _peaks(cohort: pd.DataFrame, estimates: pd.DataFrame, folder: Path, *, synth
         " ".join([caption, *wrong]),
         " ".join(_peaks_alt(peaks, medians, tests)),
     )
-    return _written(draw_peaks(peaks, medians, tests, synthetic=synthetic), peaks, folder, "expansion_peak", words)
+    figure = draw_peaks(peaks, medians, tests, synthetic=synthetic)
+    also = "; medians and tests: estimates.csv (expansion_median, expansion_test)"
+    return _written(figure, peaks, folder, "expansion_peak", words, also=also)
 
 
 def _other_counts(peaks: pd.DataFrame, tests: pd.DataFrame) -> Iterator[str]:
@@ -186,8 +195,7 @@ def _correlations(cohort: pd.DataFrame, estimates: pd.DataFrame, folder: Path, *
     caption = (
         "Each dot is a patient with both numbers; ρ is Spearman's rank correlation with its 95 % interval, n, and a "
         "p-value that is not adjusted for the number of tests. The four fractions of a patient sum to one, so that the "
-        "four panels are not independent. Numbers: subset_peak_correlation.csv, and of the tests estimates.csv "
-        "(subset_correlation)."
+        "four panels are not independent."
     )
     said, wrong = [], []
     for measure in (name for name in MEASURE_LABELS if (pairs["measure"] == name).any()):
@@ -202,7 +210,24 @@ def _correlations(cohort: pd.DataFrame, estimates: pd.DataFrame, folder: Path, *
     figure = draw_correlations(pairs, tests, synthetic=synthetic)
     title = "Subsets of the product against the peak of expansion"
     words_of = (title, " ".join([caption, *wrong]), alt)
-    return _written(figure, pairs, folder, "subset_peak_correlation", words_of)
+    return _written(
+        figure, pairs, folder, "subset_peak_correlation", words_of, dots=_pair_dots(figure, pairs),
+        also="; tests: estimates.csv (subset_correlation)",
+    )  # fmt: skip
+
+
+def _pair_dots(figure: Figure, pairs: pd.DataFrame) -> tuple[Dot, ...]:
+    """Return the patients of every panel: a row for each measure, a panel for each subset."""
+    measures = [name for name in MEASURE_LABELS if (pairs["measure"] == name).any()]
+    panels = [(measure, subset) for measure in measures for subset in SUBSETS]
+    parts = [pairs[(pairs["measure"] == measure) & (pairs["subset"] == subset)] for measure, subset in panels]
+    found = [dots_on(figure, i, part, "fraction", "drawn_at", _pair_words) for i, part in enumerate(parts)]
+    return tuple(dot for dots in found for dot in dots)
+
+
+def _pair_words(row: Mapping[str, Any]) -> str:
+    peak = "never detected" if row["never_detected"] == 1 else f"peak {numbers.significant(row['peak'])}"
+    return f"{SUBSET_LABELS[str(row['subset'])].lower()} {numbers.percent(row['fraction'])}, {peak}"
 
 
 def _waterfall(cohort: pd.DataFrame, folder: Path, *, synthetic: bool) -> Picture | None:
@@ -212,7 +237,7 @@ def _waterfall(cohort: pd.DataFrame, folder: Path, *, synthetic: bool) -> Pictur
     caption = (
         "Each bar is a patient; its height is the rank of the best response by the categories of IMWG, not a change of "
         "a measurement. Within a category patients stand by ASCT group, whose sign is below. NE, not evaluable, and "
-        "patients without a best response have no rank and stand apart, hatched. Numbers: waterfall.csv."
+        "patients without a best response have no rank and stand apart, hatched."
     )
     sizes = bars["best_response"].value_counts()
     counts = [f"{name} {sizes.get(name, 0)}" for name in (*RANKS[::-1], "NE")]
@@ -230,7 +255,7 @@ def _swimmer(cohort: pd.DataFrame, folder: Path, *, synthetic: bool) -> Picture 
     caption = (
         "Each bar is a patient from infusion to death or last contact, by ASCT group, the longest first. Marks: date "
         "of response, of progression or relapse, death; an arrow where the patient was alive at last contact. Names "
-        "are left out where there are more than 60 patients. Numbers: swimmer.csv."
+        "are left out where there are more than 60 patients."
     )
     died, progressed = int((drawn["died"] == 1).sum()), int(drawn["progression_month"].notna().sum())
     groups = drawn["group"].value_counts()

@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "negative_shift_decades", "positive_shift_decades",
     ),
     "review": ("sample_id", "population", "marker", "status", "reason", "resolve"),
+    "kinetics": ("patient_id", "asct_group", "day"),
     "cohort": ("patient_id", "asct_group", *SUBSETS),
     "estimates": ("analysis", "endpoint", "level", "n", "estimate", "ci_low", "ci_high", "p_value"),
     "curves": ("endpoint", "term", "level", "time", "at_risk", "censored", "estimate", "ci_low", "ci_high"),
@@ -73,6 +74,7 @@ class Results:
     review: pd.DataFrame
     thresholds: pd.DataFrame
     drift: pd.DataFrame
+    kinetics: pd.DataFrame
     cohort: pd.DataFrame
     comparisons: pd.DataFrame
     robustness: pd.DataFrame

@@ -11,7 +11,7 @@ from phenotype.figures import numbers
 from phenotype.report import text
 from phenotype.report.draw import Figures
 from phenotype.report.gating import SampleGates, Sheet
-from phenotype.report.picture import Dot, Picture
+from phenotype.report.picture import Picture
 from phenotype.report.tables import Product
 from phenotype.subsets import SUBSET_LABELS
 
@@ -105,7 +105,7 @@ def shown(figures: Figures, products: Sequence[Product], *, paper: bool = False)
     anchors = {name: f"gating-{i}" for i, name in enumerate(figures.gates.samples, start=1)}
     first = {product.patient_id: anchors[product.sample_id] for product in reversed(products)
              if product.sample_id in anchors}  # fmt: skip
-    pictures = {stem: _shown(one, figures.dots.get(stem, ()), first) for stem, one in figures.pictures.items()}
+    pictures = {stem: _shown(one, first) for stem, one in figures.pictures.items()}
     sheets = _gates_of(figures.gates.sheets, anchors, paper=paper)
     by_sample, samples = {product.sample_id: product for product in products}, figures.gates.samples
     gates = [_gates(one, anchors[name], by_sample.get(name), paper=paper) for name, one in samples.items()]
@@ -121,12 +121,12 @@ def shown(figures: Figures, products: Sequence[Product], *, paper: bool = False)
     }
 
 
-def _shown(picture: Picture, dots: Sequence[Dot], anchors: Mapping[str, str]) -> Shown:
+def _shown(picture: Picture, anchors: Mapping[str, str]) -> Shown:
     """Return a figure with a link on each dot whose patient has gates to look at."""
     height = _height(picture.path.read_bytes()[:1000])
     links = tuple(
         Link(anchors[dot.patient_id], f"{dot.patient_id}: {dot.words}", round(dot.x * ACROSS), round(dot.y * height))
-        for dot in dots
+        for dot in picture.dots
         if dot.patient_id in anchors
     )
     return Shown(picture, _uri(picture.path), height, links)

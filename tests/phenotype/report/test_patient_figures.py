@@ -65,8 +65,7 @@ def built(tables, tmp_path_factory):
 
 def drawn(folder):
     """Return the pictures of a folder, by stem."""
-    kinetics = pd.read_csv(folder / "kinetics.csv", dtype=str, keep_default_na=False)
-    return {one.stem: one for one in patient_pictures(read_results(folder), kinetics, folder / "figures")}
+    return {one.stem: one for one in patient_pictures(read_results(folder))}
 
 
 def words_in(svg):
@@ -83,10 +82,10 @@ def test_every_figure_has_its_files_and_a_table_with_its_patients(built):
     for stem, picture in found.items():
         assert picture.path == folder / "figures" / f"{stem}.svg"
         assert picture.path.with_suffix(".png").is_file()
-        assert picture.table == f"{stem}.csv"
+        assert picture.table.startswith(f"figures/{stem}.csv")
         table = pd.read_csv(folder / "figures" / picture.table)
         assert set(table["patient_id"]) == {f"P{i:02d}" for i in range(18)}
-        assert picture.table in picture.caption
+        assert picture.table.startswith(f"figures/{picture.stem}.csv")
         assert picture.title
         assert "SYNTHETIC DATA: no patient is shown" in words_in(picture.path)
 
@@ -136,7 +135,9 @@ def test_a_figure_that_nobody_has_data_for_is_left_out(tables, tmp_path):
     peaks = [f"{measure}_{name}" for measure in MEASURES[:2] for name in ("cmax", "note")]
     folder = write_folder(tmp_path / "results", tables, without=[*peaks, "best_response", "os_months", "os_event"])
 
-    assert patient_pictures(read_results(folder), pd.DataFrame(), folder / "figures") == ()
+    (folder / "kinetics.csv").unlink()
+
+    assert patient_pictures(read_results(folder)) == ()
     assert not (folder / "figures").exists()
 
 
