@@ -58,8 +58,9 @@ def compare_gatings(
     pandas.DataFrame
         Columns ``ROBUSTNESS_COLUMNS``; for each contrast and subset that was tested one row over all gatings, whose
         ``shift`` is empty, and one for each shift. ``difference`` and ``p_adjusted`` are those of the gates as they
-        are, or of the shift; low and high are the 2.5 and 97.5 percentiles over the gatings. A conclusion is the same
-        if the adjusted p-value is on the same side of 0.05 and, where it is below, the difference has the same sign.
+        are, or of the shift; low and high are the 2.5 and 97.5 percentiles over the gatings that could be tested.
+        A conclusion is the same if the adjusted p-value is on the same side of 0.05 and, where it is below, the
+        difference has the same sign; a gating that leaves too few patients for a test has not the same conclusion.
     """
     sides = _sides(groups)
     reported = _tests(sides, fractions, family)
@@ -112,7 +113,8 @@ def _over_gatings(reported: Fractions, over: Fractions) -> Row:
     row: Row = {"shift": "", "gatings": len(over), "difference": difference, "p_adjusted": p_adjusted}
     if not len(over):
         return row
-    low, high = np.quantile(over, [0.025, 0.975], axis=0)
+    tested = over[np.isfinite(over).all(axis=1)]
+    low, high = np.quantile(tested, [0.025, 0.975], axis=0) if len(tested) else np.full((2, 2), np.nan)
     return row | {
         "difference_low": low[0],
         "difference_high": high[0],
@@ -135,6 +137,8 @@ def _of_shift(reported: Fractions, shifted: Fractions) -> Row:
 
 
 def _same(reported: Fractions, other: Fractions) -> bool:
-    """Tell whether two pairs of difference and adjusted p-value say the same."""
+    """Tell whether two pairs of difference and adjusted p-value say the same; what could not be tested says nothing."""
+    if not np.isfinite(other[1]):
+        return False
     found, again = reported[1] < ALPHA, other[1] < ALPHA
     return bool(found == again and (not found or np.sign(reported[0]) == np.sign(other[0])))

@@ -63,6 +63,19 @@ def test_shares_count_the_gatings_in_which_the_conclusion_is_the_same():
     assert row["p_low"] < 0.05 < row["p_high"]
 
 
+def test_a_gating_that_cannot_be_tested_is_not_the_same_conclusion_and_hides_no_range():
+    """One gating of four leaves two of eight patients: the range is that of the other three, and three of four agree."""
+    reported, few = fractions(gap=0.0), fractions(gap=0.0)
+    few[24:] = np.nan
+
+    table = compare_gatings(GROUPS, reported, np.stack([reported, reported, reported, few]), {})
+    row = over_gatings(table).loc["within_1y_vs_none", "naive"]
+
+    assert row["p_adjusted"] > 0.05
+    assert row["share_same_conclusion"] == 0.75
+    assert row["difference_low"] == pytest.approx(row["difference"])
+
+
 def test_a_difference_of_the_other_sign_is_another_conclusion():
     """Significant both times, and the opposite: that is not the same answer."""
     reported, turned = fractions(), fractions()
