@@ -64,7 +64,7 @@ def test_shares_count_the_gatings_in_which_the_conclusion_is_the_same():
 
 
 def test_a_gating_that_cannot_be_tested_is_not_the_same_conclusion_and_hides_no_range():
-    """One gating of four leaves two of eight patients: the range is that of the other three, and three of four agree."""
+    """One gating of four leaves two of eight patients: the range is that of the other three, three of four agree."""
     reported, few = fractions(gap=0.0), fractions(gap=0.0)
     few[24:] = np.nan
 
