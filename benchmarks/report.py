@@ -2,9 +2,10 @@
 
 Usage: python benchmarks/report.py RESULTS [JOBS]
 
-RESULTS is copied first. The page is opened five times in Chromium (Playwright), from a file, as from a mail; printed are
-medians: when the first page is seen, when all of it is read, how long a search, a sort and a sample's gates take. For 500:
-``phenotype simulate STUDY --patients 500 --events 12000``, ``phenotype run STUDY/study.toml``, then this on STUDY/results.
+RESULTS is copied first. The page is opened five times in Chromium (Playwright), from a file, as from a mail; printed
+are medians: when the first page is seen, when all of it is read, how long a search, a sort and a sample's gates take.
+For 500 samples: ``phenotype simulate STUDY --patients 500 --events 12000``, ``phenotype run STUDY/study.toml``, then
+this on STUDY/results.
 """
 
 import shutil
