@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from phenotype.analyses.design import numbers
 from phenotype.analyses.relapse import CAUSES
 from phenotype.analyses.rows import Row
-from phenotype.analyses.survival import ENDPOINTS, group_members, observed
+from phenotype.analyses.survival import ENDPOINTS, RESPONSE_LEVELS, after_landmark, group_members, observed
 from phenotype.statistics.competing import cumulative_incidence
+from phenotype.statistics.ranks import UntestableError
 from phenotype.statistics.survival import kaplan_meier
 from phenotype.study import Analyses
 
@@ -29,13 +30,15 @@ def curve_table(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
     cohort
         As :func:`phenotype.analyses.cohort_of` returns.
     settings
-        ``[analyses]`` of the study: the interval.
+        ``[analyses]`` of the study: the interval and the landmark.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``CURVE_COLUMNS``. ``at_risk`` is just before the time, the estimate just after it; a curve starts with
-        a row of time 0. A group without patients has no rows.
+        a row of time 0. Of term ``complete_response`` it is survival after the landmark, of patients followed past it
+        without the event; time counts from infusion, and the first row is of the landmark. A group without patients
+        has no rows.
     """
     rows: list[Row] = []
     relapse = numbers(cohort, "cir_months"), numbers(cohort, "cir_event")
@@ -47,15 +50,31 @@ def curve_table(cohort: pd.DataFrame, settings: Analyses) -> pd.DataFrame:
         for endpoint, cause in CAUSES.items():
             found = _incidence(relapse[0][chosen], relapse[1][chosen].astype(np.int64), cause)
             rows += [{"endpoint": endpoint, "term": term, "level": level} | row for row in found]
+    for endpoint in ENDPOINTS:
+        rows += [{"endpoint": endpoint} | row for row in _by_response(cohort, endpoint, settings)]
     return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
 
 
-def _survival(time: NDArray[np.float64], event: NDArray[np.bool_], interval: str) -> Iterator[Row]:
+def _by_response(cohort: pd.DataFrame, endpoint: str, settings: Analyses) -> Iterator[Row]:
+    """Give survival of patients with and without CR; nothing if nobody was followed past the landmark."""
+    at = settings.landmark_months
+    try:
+        after, names = after_landmark(cohort, observed(cohort, endpoint), at)
+    except UntestableError:
+        return
+    for level in RESPONSE_LEVELS:
+        for row in _survival(*after.of(names == level), settings.interval, start=at):
+            yield {"term": "complete_response", "level": level} | row
+
+
+def _survival(
+    time: NDArray[np.float64], event: NDArray[np.bool_], interval: str, *, start: float = 0.0
+) -> Iterator[Row]:
     if not len(time):
         return
     curve = kaplan_meier(time, event, interval=interval)
-    if curve.time[0] > 0:
-        yield _start(curve.n, 1.0)
+    if curve.time[0] > start:
+        yield _start(curve.n, 1.0, start)
     for i, moment in enumerate(curve.time):
         yield {
             "time": moment, "at_risk": int(curve.at_risk[i]), "events": int(curve.events[i]), "competing": 0,
@@ -70,7 +89,7 @@ def _incidence(time: NDArray[np.float64], status: NDArray[np.int64], cause: int)
     curve = cumulative_incidence(time, status, cause=cause)
     left = np.append(curve.at_risk[1:], 0)
     if curve.time[0] > 0:
-        yield _start(curve.n, 0.0)
+        yield _start(curve.n, 0.0, 0.0)
     for i, moment in enumerate(curve.time):
         gone = int(curve.events[i] + curve.competing[i])
         yield {
@@ -80,8 +99,8 @@ def _incidence(time: NDArray[np.float64], status: NDArray[np.int64], cause: int)
         }  # fmt: skip
 
 
-def _start(n: int, estimate: float) -> Row:
+def _start(n: int, estimate: float, time: float) -> Row:
     return {
-        "time": 0.0, "at_risk": n, "events": 0, "competing": 0, "censored": 0, "estimate": estimate,
+        "time": time, "at_risk": n, "events": 0, "competing": 0, "censored": 0, "estimate": estimate,
         "ci_low": np.nan, "ci_high": np.nan,
     }  # fmt: skip

@@ -46,16 +46,7 @@ def response_rows(cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
     settings
         ``[analyses]`` of the study.
     """
-    best = cohort.get("best_response", pd.Series(None, index=cohort.index, dtype="object"))
-    known = int(best.notna().sum())
-    rows: list[Row] = [
-        {
-            "analysis": "best_response", "endpoint": "best response", "level": level, "n": known,
-            "events": int((best == level).sum()), "estimate": (best == level).sum() / known if known else np.nan,
-            "method": "share of patients with a best response; NE is not evaluable",
-        }
-        for level in RESPONSES
-    ]  # fmt: skip
+    rows = _best_responses(cohort)
     rows += _shares(cohort, "response_rate", _RESPONSES)
     sets = [(name,) for name in settings.covariates]
     for name in _RESPONSES:
@@ -70,15 +61,21 @@ def toxicity_rows(cohort: pd.DataFrame) -> list[Row]:
     rows = _shares(cohort, "toxicity_rate", named)
     for column in dict.fromkeys(SHARES[name][0] for name in named):
         grade = numbers(cohort, column)
-        known = int(np.isfinite(grade).sum())
-        rows += [
-            {
-                "analysis": "grade", "endpoint": column.removesuffix("_grade"), "level": str(level), "n": known,
-                "events": int((grade == level).sum()), "estimate": (grade == level).sum() / known if known else np.nan,
-                "method": "share of patients with a known grade",
-            }
-            for level in range(6)
-        ]  # fmt: skip
+        for level in range(6):
+            shared = {"analysis": "grade", "endpoint": column.removesuffix("_grade"), "level": str(level)}
+            rows += attempt(shared, partial(_share, np.where(np.isfinite(grade), grade == level, np.nan), 1))
+    return rows
+
+
+def _best_responses(cohort: pd.DataFrame) -> list[Row]:
+    """Return the share of each best response; NE is not evaluable, and in no denominator but its own."""
+    best = cohort.get("best_response", pd.Series("", index=cohort.index, dtype="object")).fillna("")
+    rows: list[Row] = []
+    for level in RESPONSES:
+        known = ~best.isin(["", "NE"] if level != "NE" else [""]).to_numpy(dtype=bool)
+        values = np.where(known, (best == level).to_numpy(dtype=bool), np.nan)
+        shared = {"analysis": "best_response", "endpoint": "best response", "level": level}
+        rows += attempt(shared, partial(_share, values, 1))
     return rows
 
 

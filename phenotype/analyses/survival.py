@@ -28,7 +28,9 @@ from phenotype.study import Analyses
 
 __all__ = [
     "ENDPOINTS",
+    "RESPONSE_LEVELS",
     "Observed",
+    "after_landmark",
     "few_events",
     "group_members",
     "group_names",
@@ -41,6 +43,8 @@ __all__ = [
 
 ENDPOINTS: Mapping[str, tuple[str, str]] = {"PFS": ("pfs_months", "pfs_event"), "OS": ("os_months", "os_event")}
 """Columns of time, in months from infusion, and of the event, 0 or 1."""
+RESPONSE_LEVELS = ("CR", "no CR")
+"""Of the term ``complete_response``: CR or sCR, and any other response that could be evaluated."""
 EVENTS_PER_TERM = 10
 """Fewer events for each column of a model, and its note says so: its intervals may then be too narrow."""
 
@@ -208,26 +212,54 @@ def _trend(seen: Observed, names: NDArray[np.object_]) -> Iterator[Row]:
     }  # fmt: skip
 
 
-def _by_response(endpoint: str, seen: Observed, cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
-    """Compare patients with and without CR from a landmark on: from infusion, time until the response would count."""
-    at = settings.landmark_months
+def after_landmark(cohort: pd.DataFrame, seen: Observed, at: float) -> tuple[Observed, NDArray[np.object_]]:
+    """Keep patients of known response who were followed without the event past a landmark.
+
+    From infusion on, responders would be given the time until they responded, in which they cannot have failed.
+
+    Parameters
+    ----------
+    cohort
+        With ``complete_response`` (0, 1, missing).
+    seen
+        The endpoint of all patients.
+    at
+        The landmark, months from infusion. Times go on counting from infusion.
+
+    Returns
+    -------
+    Observed
+        Known only in those who are left.
+    numpy.ndarray
+        (patients,) of ``RESPONSE_LEVELS``; empty for those who are not left.
+
+    Raises
+    ------
+    UntestableError
+        If nobody is left.
+    """
     response = numbers(cohort, "complete_response")
-    names = np.where(response == 1, "CR", np.where(response == 0, "no CR", "")).astype(object)
+    who = seen.known & np.isfinite(response)
+    left = np.zeros(len(response), dtype=bool)
+    left[np.flatnonzero(who)[landmark(seen.time[who], seen.event[who], at).kept]] = True
+    names = np.where(left, np.where(response == 1, *RESPONSE_LEVELS), "").astype(object)
+    return Observed(left, seen.time, seen.event), names
+
+
+def _by_response(endpoint: str, seen: Observed, cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
+    """Compare patients with and without CR from a landmark on."""
+    at = settings.landmark_months
     shared = {"endpoint": endpoint, "term": "complete_response"}
 
     def rows() -> Iterator[Row]:
-        who = seen.known & (names != "")
-        left = landmark(seen.time[who], seen.event[who], at)
-        kept = np.flatnonzero(who)[left.kept]
-        after = Observed(np.isin(np.arange(len(names)), kept), seen.time, seen.event)
+        after, names = after_landmark(cohort, seen, at)
         words = f"of patients followed without the event past the landmark, {at:g} months"
-        for level in ("CR", "no CR"):
+        for level in RESPONSE_LEVELS:
             for row in attempt(
                 {"analysis": "landmark_rate", "level": level}, partial(_rates, *after.of(names == level), settings)
             ):
                 yield row | {"note": "; ".join(filter(None, [str(row.get("note", "")), words]))}
-        chosen = np.where(after.known, names, "").astype(object)
-        for row in attempt({"analysis": "landmark_log_rank"}, partial(_log_rank, after, chosen, ("CR", "no CR"))):
+        for row in attempt({"analysis": "landmark_log_rank"}, partial(_log_rank, after, names, RESPONSE_LEVELS)):
             yield row | {"note": "; ".join(filter(None, [str(row.get("note", "")), words]))}
 
     return attempt(shared, rows)

@@ -320,6 +320,73 @@ def test_curves_are_those_of_the_rates(small):
     assert relapse[["events", "competing", "censored"]].sum().tolist() == [1, 0, 4]
 
 
+SIX = pd.DataFrame(
+    {
+        "asct_group": ["none"] * 6,
+        "complete_response": pd.array([1, 1, 1, 0, 0, 0], dtype="Int64"),
+        "pfs_months": [2.0, 10, 20, 4, 6, 8], "pfs_event": [1, 1, 0, 1, 0, 1],
+        "os_months": [3.0, 10, 20, 4, 6, 8], "os_event": [0, 0, 0, 1, 0, 1],
+        "cir_months": [2.0, 10, 20, np.nan, np.nan, np.nan], "cir_event": [1, 1, 0, np.nan, np.nan, np.nan],
+    }
+)  # fmt: skip
+"""Six patients, three in CR; one of them fails at 2 months, before a landmark of 3."""
+
+
+def by_response(cohort, endpoint, level, months=3):
+    """Return times, numbers at risk and estimates of one curve by response."""
+    table = curve_table(cohort, Analyses(landmark_months=months))
+    rows = table[(table["term"] == "complete_response") & (table["endpoint"] == endpoint) & (table["level"] == level)]
+    return rows[["time", "at_risk", "estimate"]].to_numpy().tolist()
+
+
+def test_survival_by_response_starts_at_the_landmark():
+    """By hand: two of three in CR are left at 3 months and one fails at 10; without CR 4 (of 3) and 8 (of 1) end."""
+    assert by_response(SIX, "PFS", "CR") == [[3, 2, 1], [10, 2, 0.5], [20, 1, 0.5]]
+    assert by_response(SIX, "PFS", "no CR") == [[3, 3, 1], [4, 3, pytest.approx(2 / 3)],
+                                                [6, 2, pytest.approx(2 / 3)], [8, 1, 0]]  # fmt: skip
+
+
+def test_whoever_is_last_seen_at_the_landmark_is_in_no_curve_by_response():
+    """Censored at exactly 3 months: no follow-up after the landmark, and so not among those compared."""
+    assert by_response(SIX, "OS", "CR")[0] == [3, 2, 1]
+    assert by_response(SIX, "OS", "CR", months=2.9)[0] == [2.9, 3, 1]
+
+
+def test_curves_by_response_are_those_of_the_landmark_rates(small):
+    """One set of patients, one estimate: the table of rates and the curve cannot differ."""
+    rows = found(survival_rows(small, AGE), analysis="landmark_rate", time=12.0)
+    table = curve_table(small, AGE)
+
+    assert {(row["endpoint"], row["level"]) for row in rows} == {(e, r) for e in ("PFS", "OS") for r in ("CR", "no CR")}
+    for row in rows:
+        curve = table[(table["term"] == "complete_response") & (table["endpoint"] == row["endpoint"])]
+        before = curve[(curve["level"] == row["level"]) & (curve["time"] <= 12)]
+        assert before["at_risk"].iloc[0] == row["n"]
+        assert before[["estimate", "ci_low", "ci_high"]].iloc[-1].tolist() == pytest.approx(
+            [row["estimate"], row["ci_low"], row["ci_high"]], nan_ok=True
+        )
+
+
+def test_nobody_past_the_landmark_gives_no_curve_by_response():
+    """A study closed early: the other curves are there, these are not, and nothing fails."""
+    table = curve_table(SIX, Analyses(landmark_months=30))
+
+    assert set(table["term"]) == {"", "asct", "asct_group"}
+
+
+def test_best_responses_are_shares_of_the_evaluable(small):
+    """Eleven could be evaluated, four in CR and one in sCR: the two shares sum to the rate of CR beside them."""
+    rows = response_rows(small, AGE)
+    best = {row["level"]: row for row in found(rows, analysis="best_response")}
+    (rate,) = found(rows, analysis="response_rate", endpoint="CR", term="", level="all")
+
+    assert (best["NE"]["events"], best["NE"]["n"]) == (1, 12)
+    assert {row["n"] for level, row in best.items() if level != "NE"} == {11} == {rate["n"]}
+    assert best["CR"]["estimate"] + best["sCR"]["estimate"] == pytest.approx(rate["estimate"])
+    assert (best["CR"]["ci_low"], best["CR"]["ci_high"]) == pytest.approx((0.1092634, 0.6920953), abs=1e-7)
+    assert best["CR"]["note"] == "not known or not evaluable in 1"
+
+
 def test_a_trend_over_the_groups_has_its_direction():
     """Naive cells fall from none over more than a year to within one: tau below 0, exact p."""
     cohort = pd.DataFrame(

@@ -19,6 +19,7 @@ def followed():
         {
             "asct_group": ["none"] * 30 + ["over_1y"] * 20 + ["within_1y"] * 10, "pfs_months": time, "pfs_event": event,
             "os_months": time, "os_event": event, "cir_months": time, "cir_event": event,
+            "complete_response": 1,
         }
     )  # fmt: skip
 
