@@ -249,7 +249,7 @@ def after_landmark(cohort: pd.DataFrame, seen: Observed, at: float) -> tuple[Obs
 def _by_response(endpoint: str, seen: Observed, cohort: pd.DataFrame, settings: Analyses) -> list[Row]:
     """Compare patients with and without CR from a landmark on."""
     at = settings.landmark_months
-    shared = {"endpoint": endpoint, "term": "complete_response"}
+    shared = {"analysis": "landmark_rate", "endpoint": endpoint, "term": "complete_response"}
 
     def rows() -> Iterator[Row]:
         after, names = after_landmark(cohort, seen, at)

@@ -1,34 +1,84 @@
-"""Survival and relapse over time, with intervals, censored patients and numbers at risk."""
+"""Response, survival and relapse: the counterpart of the paper's Figure 2, and the same curves by ASCT.
 
+References
+----------
+.. [1] Jin C, et al. J Immunother Cancer 2025;13:e010687, figure 2.
+"""
+
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.lines import Line2D
 
 from phenotype.figures import numbers
+from phenotype.figures.curves import PERCENT, Line, draw_curves, draw_words
 from phenotype.figures.palette import GROUP_LABELS, INK, MUTED
-from phenotype.figures.style import mark_synthetic, new_figure, style
+from phenotype.figures.style import drawable, mark_synthetic, new_figure, style
 
-__all__ = ["LEVELS", "at_risk", "draw_curves", "draw_outcomes"]
+__all__ = ["LEVELS", "PANELS_2", "CurvePanel", "draw_figure_2", "draw_outcomes"]
 
-PANELS: Mapping[str, str] = {
-    "PFS": "Progression-free survival",
-    "OS": "Overall survival",
-    "relapse": "Relapse of patients in CR",
-}
 LEVELS: Mapping[str, tuple[str, ...]] = {"asct": ("none", "asct"), "asct_group": ("none", "over_1y", "within_1y")}
-COLOURS = {"none": "#5b9bb5", "asct": "#12355b", "over_1y": "#1f5f73", "within_1y": "#6a1b4d"}
-"""Those of the groups, dark enough for a thin line: 3 : 1 on white at least."""
-LINES = {"none": "-", "asct": "--", "over_1y": "--", "within_1y": "-."}
-"""A line of its own for each group, so that none needs its colour."""
-STEP = 12.0
-"""Months between ticks, and between numbers at risk."""
-FEW = 5
-"""Patients at risk below which a curve is drawn thin: what follows rests on hardly anybody."""
-_PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.0f} %")
+GROUP_LINES: Mapping[str, Line] = {
+    line.level: line
+    for line in (
+        Line("none", GROUP_LABELS["none"], "#5b9bb5", "-"),
+        Line("asct", GROUP_LABELS["asct"], "#12355b", "--"),
+        Line("over_1y", GROUP_LABELS["over_1y"], "#1f5f73", "--"),
+        Line("within_1y", GROUP_LABELS["within_1y"], "#6a1b4d", "-."),
+    )
+}
+"""Colours of the groups, dark enough for a thin line: 3 : 1 on white at least."""
+
+_DARK, _LIGHT = "#12355b", "#a85a1c"
+"""5 : 1 on white and more, 20 L* apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePanel:
+    """One panel of curves of Figure 2: which rows of curves.csv it draws."""
+
+    title: str
+    term: str
+    endpoints: tuple[str, ...]
+    lines: tuple[Line, ...]
+    """By level; where a panel has several endpoints, by endpoint."""
+    counted: Mapping[str, str]
+    """Level to the name of its numbers at risk."""
+
+    def rows(self, curves: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that the panel draws, ``level`` being that of its lines."""
+        chosen = curves[curves["endpoint"].isin(self.endpoints) & (curves["term"] == self.term)]
+        levels = [line.level for line in self.lines]
+        named = chosen["endpoint"] if len(self.endpoints) > 1 else chosen["level"]
+        return chosen.assign(level=named)[named.isin(levels)]
+
+
+_ALL = (Line("all", "All patients", _DARK, "-"),)
+_BY_RESPONSE = (Line("CR", "CR", _DARK, "-"), Line("no CR", "no CR", _LIGHT, "--"))
+_RELAPSE = (
+    Line("relapse", "Relapse", _DARK, "-"),
+    Line("death without relapse", "Death without relapse", _LIGHT, "--"),
+)
+_EACH = {"CR": "CR", "no CR": "no CR"}
+PANELS_2: Mapping[str, CurvePanel] = {
+    "A": CurvePanel("Progression-free survival", "", ("PFS",), _ALL, {"all": "patients"}),
+    "B": CurvePanel("Overall survival", "", ("OS",), _ALL, {"all": "patients"}),
+    "C": CurvePanel("PFS by response", "complete_response", ("PFS",), _BY_RESPONSE, _EACH),
+    "D": CurvePanel("OS by response", "complete_response", ("OS",), _BY_RESPONSE, _EACH),
+    "E": CurvePanel(
+        "Relapse of patients in CR", "", ("relapse", "death without relapse"), _RELAPSE, {"relapse": "in CR"}
+    ),
+}
+"""By letter, as in the paper; F is the best response."""
+_BARS = {"sCR": "#5b9bb5", "CR": "#5b9bb5", "VGPR": "#a9d0e0", "PR": "#a9d0e0"}
+"""CR or better, other responses; all others are grey. Light enough for the interval to be seen on the bar."""
+_OTHER = "#c9c9c9"
 
 
 def draw_outcomes(curves: pd.DataFrame, tests: Mapping[str, float], *, term: str, synthetic: bool = False) -> Figure:
@@ -45,95 +95,223 @@ def draw_outcomes(curves: pd.DataFrame, tests: Mapping[str, float], *, term: str
     synthetic
         Whether to mark the figure as simulated data.
     """
+    lines = [GROUP_LINES[level] for level in LEVELS[term]]
+    counted = {line.level: line.label.removesuffix(" before") for line in lines}
+    titles = {"PFS": "Progression-free survival", "OS": "Overall survival", "relapse": "Relapse of patients in CR"}
     with style():
-        levels = LEVELS[term]
-        figure = new_figure(10.2, 3.6 + 0.16 * len(levels))
-        bottom = 0.2 + 0.05 * len(levels)
-        grid = figure.add_gridspec(1, len(PANELS), left=0.1, right=0.985, top=0.87, bottom=bottom, wspace=0.34)
-        last = _last_month(curves)
-        for i, (endpoint, title) in enumerate(PANELS.items()):
+        height = 3.1 + 0.125 * len(lines)
+        figure = new_figure(10.2, height)
+        grid = figure.add_gridspec(
+            1, len(titles), left=0.1, right=0.985, top=1 - 0.45 / height, bottom=(0.85 + 0.125 * len(lines)) / height,
+            wspace=0.28,
+        )  # fmt: skip
+        for i, (endpoint, title) in enumerate(titles.items()):
             ax = figure.add_subplot(grid[0, i])
-            draw_curves(curves[curves["endpoint"] == endpoint], ax, levels=levels, last=last, named=i == 0)
+            rows = curves[curves["endpoint"] == endpoint]
+            draw_curves(rows, ax, lines=lines, months=_longest(curves), counted=counted, named=i == 0)
             ax.set_title(title, loc="left", weight="bold", pad=16)
             p = tests.get(endpoint, float("nan"))
-            test = "Gray" if endpoint == "relapse" else "log-rank"
-            words = f"{test} p {numbers.p_value(p)}" if np.isfinite(p) else "not tested"
+            words = f"{'Gray' if endpoint == 'relapse' else 'log-rank'} {_p(p)}" if np.isfinite(p) else "not tested"
             ax.text(0, 1.025, words, transform=ax.transAxes, va="bottom", fontsize=7)
-        handles = [
-            figure.axes[0].plot([], [], color=COLOURS[level], linestyle=LINES[level], linewidth=1.8,
-                                label=GROUP_LABELS[level])[0]
-            for level in levels
-        ]  # fmt: skip
+            ax.set_xlabel("months", fontsize=7, loc="right", labelpad=-1)
+        handles = [line.handle() for line in lines]
         figure.legend(handles=handles, loc="lower left", ncols=len(handles), fontsize=7.5, bbox_to_anchor=(0.005, 0.0))
         mark_synthetic(figure, synthetic=synthetic)
     return figure
 
 
-def draw_curves(curves: pd.DataFrame, ax: Axes, *, levels: Sequence[str], last: float, named: bool) -> Axes:
-    """Draw one endpoint: a step a group, a tick for each censored time, numbers at risk under the axis.
+def draw_figure_2(
+    curves: pd.DataFrame, rows: pd.DataFrame, *, relapse_clock: str = "infusion", synthetic: bool = False
+) -> Figure:
+    """Draw survival of all patients, by response from the landmark on, relapse in CR, and best responses.
 
     Parameters
     ----------
     curves
-        Rows of the endpoint and term.
-    ax
-        Where to draw.
-    levels
-        Groups in their order.
-    last
-        End of the axis, months.
-    named
-        Whether to write the groups' names beside the numbers at risk.
+        ``panel`` (a key of ``PANELS_2``) and the columns of curves.csv.
+    rows
+        The numbers written on the figure: ``panel`` (A to F) and the columns of estimates.csv. A row without an
+        estimate is shown by its note.
+    relapse_clock
+        What the months of panel E are counted from: ``infusion`` or ``response``.
+    synthetic
+        Whether to mark the figure as simulated data.
     """
-    ticks = np.arange(0, last + 1, STEP)
-    for place, level in enumerate(levels):
-        rows = curves[curves["level"] == level].sort_values("time", kind="stable")
-        _draw_level(rows, level, ax)
-        line = -0.27 - 0.085 * place
-        if named:
-            ax.text(-0.16, line, GROUP_LABELS[level].removesuffix(" before"), transform=ax.transAxes, fontsize=6.5,
-                    ha="right", va="center", color=INK)  # fmt: skip
-        for tick in ticks:
-            ax.text(tick, line, str(at_risk(rows, tick)), transform=ax.get_xaxis_transform(), fontsize=6.5,
-                    ha="center", va="center", color=INK)  # fmt: skip
-    ax.text(0, -0.185, "at risk", transform=ax.get_xaxis_transform(), fontsize=6.5, ha="center", va="center",
-            color=MUTED)  # fmt: skip
-    ax.set_xlim(0, last)
-    ax.set_ylim(0, 1.02)
-    ax.set_xticks(ticks)
-    ax.yaxis.set_major_formatter(_PERCENT)
-    ax.set_xlabel("months", loc="right", labelpad=-1)
-    return ax
+    with style():
+        figure = new_figure(10.2, 6.75)
+        months = _longest(curves)
+        for i, (letter, panel) in enumerate(PANELS_2.items()):
+            ax = figure.add_axes(_place(i))
+            chosen, said = curves[curves["panel"] == letter], rows[rows["panel"] == letter].to_dict("records")
+            draw_curves(chosen, ax, lines=panel.lines, months=months, counted=panel.counted)
+            start = relapse_clock if letter == "E" else "infusion"
+            ax.set_xlabel(f"months from {start}", fontsize=7, loc="right", labelpad=1)
+            if panel.term == "complete_response" and len(chosen):
+                _draw_landmark(float(chosen["time"].min()), ax)
+            if chosen.empty:
+                _say(_reason(said) or "no patient was followed", ax)
+            draw_words(_WORDS[letter](said, panel), ax)
+            _head(letter, panel.title, ax)
+        ax = figure.add_axes(_place(len(PANELS_2)))
+        _draw_best(rows[rows["panel"] == "F"].to_dict("records"), ax)
+        _head("F", "Best response", ax)
+        mark_synthetic(figure, synthetic=synthetic)
+    return figure
 
 
-def at_risk(rows: pd.DataFrame, time: float) -> int:
-    """Return how many are at risk just before a time, from a curve's rows in order.
-
-    Examples
-    --------
-    >>> at_risk(pd.DataFrame({"time": [0.0, 3.0, 9.0], "at_risk": [5, 5, 2]}), 3.5)
-    2
-    """
-    later = rows["at_risk"].to_numpy()[rows["time"].to_numpy() >= time]
-    return int(later[0]) if len(later) else 0
+Rows = Sequence[Mapping[Any, Any]]
 
 
-def _draw_level(rows: pd.DataFrame, level: str, ax: Axes) -> None:
-    if not len(rows):
-        return
-    colour, time, height = COLOURS[level], rows["time"].to_numpy(), rows["estimate"].to_numpy()
-    until = int((rows["at_risk"].to_numpy() >= FEW).sum())
-    for part, width in ((slice(until + 1), 1.8), (slice(max(until - 1, 0), None), 0.7)):
-        ax.plot(time[part], height[part], drawstyle="steps-post", color=colour, linestyle=LINES[level], linewidth=width,
-                zorder=3)  # fmt: skip
-    low, high = (rows[name].to_numpy(dtype=np.float64) for name in ("ci_low", "ci_high"))
-    known = np.isfinite(low)
-    ax.fill_between(time[known], low[known], high[known], step="post", color=colour, alpha=0.16, linewidth=0, zorder=1)
-    gone = (rows["censored"] > 0).to_numpy()
-    ax.plot(time[gone], height[gone], linestyle="none", marker="|", markersize=4, color=colour, zorder=4)
+def _longest(curves: pd.DataFrame) -> float:
+    return float(curves["time"].max()) if len(curves) else 12.0
 
 
-def _last_month(curves: pd.DataFrame) -> float:
-    """Return the end of the axis: the tick after which hardly anybody is followed."""
-    longest = float(curves["time"].max()) if len(curves) else STEP
-    return float(max(np.ceil(longest / STEP) * STEP, STEP))
+def _place(i: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of a panel, as shares of the figure: three to a row."""
+    row, column = divmod(i, 3)
+    return (0.064 + 0.333 * column, 0.605 - 0.5 * row, 0.262, 0.285)
+
+
+def _head(letter: str, title: str, ax: Axes) -> None:
+    """Write letter and title above the lines of a panel."""
+    for text, beside, size in ((letter, -32, 12.0), (title, 0, 8.5)):
+        ax.annotate(text, (0, 1), (beside, 40), xycoords="axes fraction", textcoords="offset points", fontsize=size,
+                    weight="bold", va="center", annotation_clip=False)  # fmt: skip
+
+
+def _draw_landmark(month: float, ax: Axes) -> None:
+    ax.axvline(month, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    ax.text(month, 0.03, f" landmark {month:g} months", fontsize=6.5, color=MUTED, va="bottom")
+
+
+def _say(words: str, ax: Axes) -> None:
+    """Write why there is nothing to see."""
+    ax.text(0.5, 0.5, "\n".join(textwrap.wrap(drawable(words, 160), 40)), transform=ax.transAxes, ha="center",
+            va="center", fontsize=7, color=MUTED)  # fmt: skip
+
+
+def _reason(said: Rows) -> str:
+    return next((str(row["note"]) for row in said if _absent(row["estimate"]) and _absent(row["p_value"])), "")
+
+
+def _absent(value: object) -> bool:
+    return not isinstance(value, int | float) or not np.isfinite(value)
+
+
+def _p(value: float) -> str:
+    text = numbers.p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def _find(said: Rows, analysis: str, **wanted: str) -> Mapping[Any, Any] | None:
+    """Return the first row of an analysis that is what is wanted."""
+    rows = (row for row in said if row["analysis"] == analysis)
+    return next((row for row in rows if all(row[key] == value for key, value in wanted.items())), None)
+
+
+def _rate(row: Mapping[Any, Any] | None) -> str:
+    """Return a share at a time with its interval, or why there is none."""
+    if row is None:
+        return "no estimate"
+    if _absent(row["estimate"]):
+        return drawable(str(row["note"]).partition(";")[0] or "no estimate", 44)
+    return f"{_share(row)} at {row['time']:g} months"
+
+
+def _share(row: Mapping[Any, Any]) -> str:
+    span = numbers.interval(row["ci_low"], row["ci_high"])
+    return f"{numbers.percent(row['estimate'])} ({'no interval' if span == numbers.MISSING else span})"
+
+
+def _median(row: Mapping[Any, Any] | None) -> str:
+    if row is None or (_absent(row["estimate"]) and str(row["note"]) != "not reached"):
+        return "median: no estimate"
+    ends = [_month(row[key]) for key in ("ci_low", "ci_high")]
+    span = f" ({ends[0]} to {ends[1]})" if ends != [numbers.MISSING] * 2 else " (no interval)"
+    if _absent(row["estimate"]):
+        return f"median not reached{span.replace(' (no interval)', '')}"
+    return f"median {_month(row['estimate'])} months{span}"
+
+
+def _month(value: float) -> str:
+    return numbers.MISSING if _absent(value) else f"{value:.1f}"
+
+
+def _whole(said: Rows, panel: CurvePanel) -> list[Line2D | str]:
+    """Return the words of a panel of all patients."""
+    median = _find(said, "survival_median")
+    n, events = ("–" if median is None else numbers.count(_number(median[key])) for key in ("n", "events"))
+    return [
+        panel.lines[0].handle(f"all {n} patients, {events} events"),
+        _rate(_find(said, "survival_rate")),
+        _median(median),
+    ]
+
+
+def _by_response(said: Rows, panel: CurvePanel) -> list[Line2D | str]:
+    """Return the words of a panel by response: a line each, and their test."""
+    found = [(line, _find(said, "landmark_rate", level=line.level)) for line in panel.lines]
+    test = _find(said, "landmark_log_rank")
+    words = (
+        "not tested"
+        if test is None or _absent(test["p_value"])
+        else f"log-rank from the landmark, {_p(test['p_value'])}"
+    )
+    return [*(line.handle(f"{line.label}, n = {_n(row)}: {_rate(row)}") for line, row in found), words]
+
+
+def _incidence(said: Rows, panel: CurvePanel) -> list[Line2D | str]:
+    """Return the words of the panel of relapse."""
+    found = [(line, _find(said, "cumulative_incidence", endpoint=line.level)) for line in panel.lines]
+    lines = [line.handle(f"{line.label}: {_rate(row)}") for line, row in found]
+    return [*lines, f"{_n(found[0][1])} patients in CR; each event competes with the other"]
+
+
+_WORDS = {"A": _whole, "B": _whole, "C": _by_response, "D": _by_response, "E": _incidence}
+
+
+def _n(row: Mapping[Any, Any] | None) -> str:
+    return "0" if row is None or _absent(row["n"]) else numbers.count(_number(row["n"]))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _draw_best(said: Rows, ax: Axes) -> None:
+    """Draw a bar for each best response, with its interval, and its count and share in words beside it."""
+    rows = [row for row in said if row["analysis"] == "best_response" and row["level"] != "NE"]
+    known = [row for row in rows if not _absent(row["estimate"])]
+    ends = [row["estimate"] if _absent(row["ci_high"]) else row["ci_high"] for row in known]
+    top = max(ends, default=1.0)
+    for place, row in enumerate(rows):
+        if _absent(row["estimate"]):
+            continue
+        ax.barh(place, row["estimate"], height=0.66, color=_BARS.get(str(row["level"]), _OTHER))
+        if not _absent(row["ci_low"]):
+            ax.plot([row["ci_low"], row["ci_high"]], [place, place], color=INK, linewidth=0.9, marker="|", markersize=4)
+        ax.text(1.0, place, f"{numbers.count(_number(row['events']))}, {_share(row)}", ha="right", va="center",
+                fontsize=6.5, transform=ax.get_yaxis_transform())  # fmt: skip
+    if not known:
+        _say(_reason(said) or "no best response", ax)
+    ax.set_xlim(0, top / 0.55)
+    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+    ax.set_yticks(range(len(rows)), labels=[str(row["level"]) for row in rows])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= top * 1.05])
+    ax.xaxis.set_major_formatter(PERCENT)
+    ax.set_xlabel("share of patients who could be evaluated", fontsize=7, loc="left", labelpad=1)
+    draw_words(_rates_of_response(said), ax)
+
+
+def _rates_of_response(said: Rows) -> list[Line2D | str]:
+    """Return the words above the bars: ORR, CR, and how many could not be evaluated."""
+    words: list[Line2D | str] = []
+    for endpoint, label in (("ORR", "PR or better"), ("CR", "CR or sCR")):
+        row = _find(said, "response_rate", endpoint=endpoint)
+        if row is not None and not _absent(row["estimate"]):
+            words.append(f"{label}: {_share(row)}, {_number(row['events']):.0f} of {_number(row['n']):.0f}")
+    absent = _find(said, "best_response", level="NE")
+    if absent is not None and not _absent(absent["estimate"]):
+        words.append(f"not evaluable (NE): {_number(absent['events']):.0f} of {_number(absent['n']):.0f}")
+    return words

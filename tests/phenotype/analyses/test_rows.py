@@ -374,6 +374,14 @@ def test_nobody_past_the_landmark_gives_no_curve_by_response():
     assert set(table["term"]) == {"", "asct", "asct_group"}
 
 
+def test_nobody_past_the_landmark_is_said_in_a_row_of_the_analysis(small):
+    """A reason under no analysis would be found by nobody who looks for the landmark rates."""
+    rows = found(survival_rows(small, Analyses(covariates=("age",), landmark_months=90)), term="complete_response")
+
+    assert [(row["analysis"], row["endpoint"]) for row in rows] == [("landmark_rate", "PFS"), ("landmark_rate", "OS")]
+    assert rows[0]["note"] == "not estimated: none of 11 patients was followed past the landmark, 90"
+
+
 def test_best_responses_are_shares_of_the_evaluable(small):
     """Eleven could be evaluated, four in CR and one in sCR: the two shares sum to the rate of CR beside them."""
     rows = response_rows(small, AGE)
