@@ -5,7 +5,9 @@ Files keep fractions with all their digits. Figures and the report round in thes
 
 import math
 
-__all__ = ["count", "decimal", "interval", "p_value", "percent", "points", "points_interval", "significant"]
+__all__ = [
+    "count", "decimal", "interval", "p_value", "percent", "points", "points_interval", "ratio", "significant",
+]  # fmt: skip
 
 MISSING = "–"
 """What stands where there is no number."""
@@ -104,6 +106,23 @@ def significant(value: float | None) -> str:
     if value is None or _absent(value):
         return MISSING
     return _signed(f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}")
+
+
+def ratio(value: float | None) -> str:
+    """Return an odds or hazard ratio with three decimals, as papers print it; fewer where it is large.
+
+    Examples
+    --------
+    >>> ratio(0.3521), ratio(14.628), ratio(1371.7), ratio(0.00004), ratio(float("inf")), ratio(None)
+    ('0.352', '14.63', '1,372', '<0.001', '∞', '–')
+    """
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞"
+    if 0 < value < 0.001:
+        return "<0.001"
+    return f"{value:.3f}" if value < 10 else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def _absent(value: float | None) -> bool:

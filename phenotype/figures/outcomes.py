@@ -294,7 +294,7 @@ def _draw_best(said: Rows, ax: Axes) -> None:
                 fontsize=6.5, transform=ax.get_yaxis_transform())  # fmt: skip
     if not known:
         _say(_reason(said) or "no best response", ax)
-    ax.set_xlim(0, top / 0.55)
+    ax.set_xlim(0, top / 0.5)
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     ax.set_yticks(range(len(rows)), labels=[str(row["level"]) for row in rows])
     ax.tick_params(axis="y", length=0)

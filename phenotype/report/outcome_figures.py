@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from phenotype.figures import numbers
+from phenotype.figures.forest import BLOCKS_3, Block, draw_figure_3
 from phenotype.figures.outcomes import PANELS_2, draw_figure_2
 from phenotype.figures.style import save_figure
 from phenotype.report.picture import Picture
 from phenotype.report.read import Results
 from phenotype.report.tables import write_figure_table
+from phenotype.report.text import clean
 
-__all__ = ["figure_2_curves", "figure_2_rows", "outcome_pictures"]
+__all__ = ["figure_2_curves", "figure_2_rows", "figure_3_rows", "outcome_pictures"]
 
 COLUMNS = (
     "analysis", "endpoint", "term", "level", "time", "n", "events", "estimate", "ci_low", "ci_high", "p_value",
@@ -48,7 +50,7 @@ def outcome_pictures(results: Results, folder: Path) -> tuple[Picture, ...]:
     tuple of Picture
         In reading order; a figure of which the folder has no row is left out.
     """
-    return tuple(one for one in (_figure_2(results, folder),) if one is not None)
+    return tuple(one for one in (_figure_2(results, folder), _figure_3(results, folder)) if one is not None)
 
 
 def figure_2_curves(curves: pd.DataFrame) -> pd.DataFrame:
@@ -80,6 +82,62 @@ def figure_2_rows(estimates: pd.DataFrame) -> pd.DataFrame:
     # A landmark that nobody passed is one row without a level: its note is all there is to say.
     whole = found["level"].isin(["all", ""]) | found["analysis"].isin(["landmark_rate", "best_response"])
     return _latest(found[here & whole])[["panel", *COLUMNS]].sort_values("panel", kind="stable", ignore_index=True)
+
+
+def figure_3_rows(estimates: pd.DataFrame, cohort: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of Figure 3: the models' rows of estimates.csv as they are, with names to read.
+
+    Parameters
+    ----------
+    estimates
+        As read.
+    cohort
+        As read: it tells numbers, of which a ratio is per unit, from covariates of 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``panel, kind, name, firth, few`` and ``COLUMNS``: ``kind`` is ``univariable`` or ``multivariable``, ``firth``
+        whether the penalty was needed, ``few`` whether the model's note says that its events are few.
+    """
+    known = _complete(estimates)
+    parts = [_model(known, block, kind) for block in BLOCKS_3 for kind in ("univariable", "multivariable")]
+    rows = pd.concat(parts, ignore_index=True)
+    units = {term: " (per 1)" if _is_number(cohort, term) else "" for term in rows["term"].unique()}
+    return rows.assign(
+        name=[_name(row["term"], row["level"], units[row["term"]]) for row in rows.to_dict("records")],
+        firth=rows["method"].astype(str).str.startswith("Firth"),
+        few=rows["note"].astype(str).str.endswith(": few"),
+    )[["panel", "kind", "name", "firth", "few", *COLUMNS]]
+
+
+def _model(estimates: pd.DataFrame, block: Block, kind: str) -> pd.DataFrame:
+    chosen = (estimates["analysis"] == f"{block.model}_{kind}") & (estimates["endpoint"] == block.endpoint)
+    return estimates[chosen].assign(panel=block.panel, kind=kind)
+
+
+_SPELT = {"asct": "ASCT", "cd38": "CD38", "ab": "antibody", "pi": "PI", "imid": "IMiD", "ds": "DS", "iss": "ISS",
+          "r": "R", "ldh": "LDH", "bcma": "BCMA"}  # fmt: skip
+"""Parts of columns' names that a reader knows by another spelling."""
+
+
+def _name(term: str, level: str, unit: str) -> str:
+    """Return a covariate in words.
+
+    >>> _name("iss_stage", "III against I", ""), _name("age_years", "", " (per 1)")
+    ('ISS stage: III against I', 'age years (per 1)')
+    """
+    words = " ".join(_SPELT.get(part.lower(), part) for part in clean(term).split("_"))
+    return f"{words}: {clean(level)}" if level else f"{words}{unit}"
+
+
+def _is_number(cohort: pd.DataFrame, column: str) -> bool:
+    """Tell whether a covariate is a number and not a flag; False where it is not in the table."""
+    if column not in cohort.columns:
+        return False
+    written = cohort[column].dropna().astype(str)
+    values = pd.to_numeric(written[written != ""], errors="coerce")
+    return bool(len(values) and values.notna().all() and not values.isin([0, 1]).all())
 
 
 def _complete(estimates: pd.DataFrame) -> pd.DataFrame:
@@ -119,6 +177,47 @@ def _figure_2(results: Results, folder: Path) -> Picture | None:
         alt=_alt_2(rows.to_dict("records")),
         table="figure_2.csv",
     )
+
+
+def _figure_3(results: Results, folder: Path) -> Picture | None:
+    rows = figure_3_rows(results.estimates, results.cohort)
+    if rows.empty:
+        return None
+    write_figure_table(folder / "figure_3.csv", rows)
+    return Picture(
+        stem="figure_3",
+        path=save_figure(draw_figure_3(rows, synthetic=results.synthetic), folder / "figure_3")[0],
+        title="Figure 3",
+        caption="Laid out as figure 3 of Jin et al., J Immunother Cancer 2025;13:e010687. A: odds ratio of CR among "
+        "evaluable patients; subdistribution hazard ratio of relapse among patients in CR, death without relapse "
+        "competing. B: hazard ratios of PFS and OS among all patients. Each covariate alone and all together, with "
+        "95 % intervals; an arrow where one goes on beyond the axis. An odds ratio of a frequent outcome is farther "
+        "from 1 than the ratio of risks. Patients without a value of a covariate are not in its model. P values are "
+        "not adjusted.",
+        alt=_alt_3(rows),
+        table="figure_3.csv",
+    )
+
+
+def _alt_3(rows: pd.DataFrame) -> str:
+    """Say which intervals of the fullest model of each endpoint leave out 1."""
+    return " ".join(_block_words(rows[(rows["endpoint"] == block.endpoint)], block) for block in BLOCKS_3)
+
+
+def _block_words(rows: pd.DataFrame, block: Block) -> str:
+    known = rows[rows["estimate"].notna()]
+    fullest = "multivariable" if (known["kind"] == "multivariable").any() else "univariable"
+    model = known[known["kind"] == fullest]
+    head = f"{block.panel}, {block.title}, {fullest}, {block.measure}"
+    if model.empty:
+        return f"{block.panel}, {block.title}: no model could be estimated."
+    apart = model[(model["ci_low"] > 1) | (model["ci_high"] < 1)].to_dict("records")
+    said = [
+        f"{row['name']} {numbers.ratio(row['estimate'])} ({numbers.ratio(row['ci_low'])} to "
+        f"{numbers.ratio(row['ci_high'])})"
+        for row in apart
+    ]
+    return f"{head}: intervals without 1, {len(said)} of {len(model)}{': ' if said else ''}{', '.join(said)}."
 
 
 def _relapse_clock(run: Mapping[str, Any]) -> str:
