@@ -72,8 +72,9 @@ def draw_curves(
         _draw_line(_of(curves, line.level), line, ax)
     for place, (level, label) in enumerate(counted.items(), start=1):
         _count(_of(curves, level), ticks, ax, below=24 + ROW * place, label=label if named else "")
-    ax.annotate("at risk", (0, 0), (0, -24), xycoords="axes fraction", textcoords="offset points", fontsize=6.5,
-                ha="center", va="center", color=MUTED)  # fmt: skip
+    if counted:
+        ax.annotate("at risk", (0, 0), (0, -24), xycoords="axes fraction", textcoords="offset points", fontsize=6.5,
+                    ha="center", va="center", color=MUTED)  # fmt: skip
     ax.set_xlim(0, ticks[-1])
     ax.set_ylim(0, 1.02)
     ax.set_xticks(ticks)

@@ -143,13 +143,14 @@ def draw_figure_2(
         for i, (letter, panel) in enumerate(PANELS_2.items()):
             ax = figure.add_axes(_place(i))
             chosen, said = curves[curves["panel"] == letter], rows[rows["panel"] == letter].to_dict("records")
-            draw_curves(chosen, ax, lines=panel.lines, months=months, counted=panel.counted)
+            counted = {} if chosen.empty else panel.counted
+            draw_curves(chosen, ax, lines=panel.lines, months=months, counted=counted)
             start = relapse_clock if letter == "E" else "infusion"
             ax.set_xlabel(f"months from {start}", fontsize=7, loc="right", labelpad=1)
             if panel.term == "complete_response" and len(chosen):
                 _draw_landmark(float(chosen["time"].min()), ax)
             if chosen.empty:
-                _say(_reason(said) or "no patient was followed", ax)
+                _say(_why_empty(said), ax)
             draw_words(_WORDS[letter](said, panel), ax)
             _head(letter, panel.title, ax)
         ax = figure.add_axes(_place(len(PANELS_2)))
@@ -188,6 +189,13 @@ def _say(words: str, ax: Axes) -> None:
     """Write why there is nothing to see."""
     ax.text(0.5, 0.5, "\n".join(textwrap.wrap(drawable(words, 160), 40)), transform=ax.transAxes, ha="center",
             va="center", fontsize=7, color=MUTED)  # fmt: skip
+
+
+def _why_empty(said: Rows) -> str:
+    """Say why a panel has no curve: nobody to follow, or a table that was written without it."""
+    if any(not _absent(row["estimate"]) for row in said):
+        return "curves.csv has no such curve: run the study again"
+    return _reason(said) or "no patient was followed"
 
 
 def _reason(said: Rows) -> str:
@@ -300,7 +308,8 @@ def _draw_best(said: Rows, ax: Axes) -> None:
     ax.tick_params(axis="y", length=0)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= top * 1.05])
     ax.xaxis.set_major_formatter(PERCENT)
-    ax.set_xlabel("share of patients who could be evaluated", fontsize=7, loc="left", labelpad=1)
+    counts = " or ".join(dict.fromkeys(numbers.count(_number(row["n"])) for row in known))
+    ax.set_xlabel(f"share of {counts or 'no'} patients", fontsize=7, loc="left", labelpad=1)
     draw_words(_rates_of_response(said), ax)
 
 

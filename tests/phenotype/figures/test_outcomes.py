@@ -171,6 +171,16 @@ def test_a_panel_without_patients_says_why(six):
     assert reason in [" ".join(text.split()) for text in words_of(figure.axes[2])]
     assert "no patient was followed" in words_of(figure.axes[3])
     assert "no best response" in words_of(figure.axes[5])
+    assert "0" not in words_of(figure.axes[2])
+
+
+def test_a_curve_that_was_not_written_is_not_taken_for_nobody(six):
+    """A folder of an earlier version has the rates by response and not the curves: two faults, two words."""
+    rate = {"panel": "C", "analysis": "landmark_rate", "level": "CR", "time": 12.0, "n": 2, "estimate": 0.5}
+    curves = curves_of(six)
+    panel = draw_figure_2(curves[curves["panel"] != "C"], numbered(rate)).axes[2]
+
+    assert "curves.csv has no such curve: run the study again" in [" ".join(w.split()) for w in words_of(panel)]
 
 
 def test_best_responses_have_count_share_and_interval(six):
@@ -186,6 +196,7 @@ def test_best_responses_have_count_share_and_interval(six):
     panel = draw_figure_2(curves_of(six), numbered(*rows)).axes[5]
 
     assert [bar.get_width() for bar in panel.patches] == [4 / 11, 0.0]
+    assert panel.get_xlabel() == "share of 11 patients"
     assert [tick.get_text() for tick in panel.get_yticklabels()] == ["CR", "PR"]
     assert {"4, 36.4 % (10.9 to 69.2)", "0, 0.0 % (no interval)"} <= set(words_of(panel))
     assert {"PR or better: 72.7 % (39.0 to 94.0), 8 of 11", "not evaluable (NE): 1 of 12"} <= set(words_of(panel))

@@ -1,6 +1,7 @@
 """Figures 2 and 3: every number on them is a row of estimates.csv, which lies beside them."""
 
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -115,6 +116,7 @@ def test_panels_of_figure_2_have_the_rows_of_their_letter(results):
         "E": {"cumulative_incidence"}, "F": {"best_response", "response_rate"},
     }  # fmt: skip
     assert set(rows.loc[rows["panel"].isin(["A", "B", "E"]), "level"]) == {"all"}
+    assert sorted(rows.loc[rows["analysis"] == "landmark_rate", "level"]) == ["CR", "CR", "no CR", "no CR"]
     curves = figure_2_curves(results.curves)
     assert set(curves.loc[curves["panel"] == "E", "level"]) == {"relapse", "death without relapse"}
     assert set(curves.loc[curves["panel"] == "D", "level"]) == {"CR", "no CR"}
@@ -132,6 +134,27 @@ def test_drawn_words_are_rounded_rows(pictures, results):
     assert f"{ratio['estimate']:.3f} ({ratio['ci_low']:.3f} to {ratio['ci_high']:.3f})" in third
     assert "SYNTHETIC DATA" in first
     assert "SYNTHETIC DATA" in third
+
+
+def decimals(picture):
+    """Return every number with decimals that is written on a figure, but its ticks."""
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", picture.path.read_text(encoding="utf-8"))
+    ticks = {"0.05", "0.1", "0.2", "0.5"}
+    return {found for text in texts if text not in ticks for found in re.findall(r"\d+\.\d+", text)}
+
+
+def test_no_number_is_written_that_is_not_in_the_table_beside_the_figure(pictures):
+    """All of them, read back from the picture: percent and months with one decimal, ratios and p with three."""
+    first, third = (pd.read_csv(picture.path.parent / picture.table) for picture in pictures)
+    values = first[["estimate", "ci_low", "ci_high"]].to_numpy().ravel()
+    shown = {f"{value * scale:.1f}" for value in values for scale in (1, 100)}
+    shown |= {f"{p:.3f}" for p in first["p_value"]} | {"0.001"}
+    ratios = third[["estimate", "ci_low", "ci_high", "p_value"]].to_numpy().ravel()
+
+    assert len(decimals(pictures[0])) > 20
+    assert decimals(pictures[0]) <= shown
+    assert len(decimals(pictures[1])) > 20
+    assert decimals(pictures[1]) <= {f"{value:.{places}f}" for value in ratios for places in (2, 3)} | {"0.001"}
 
 
 def test_covariates_have_names_to_read_and_numbers_their_unit(results):
@@ -182,7 +205,7 @@ def test_a_folder_of_an_earlier_version_has_its_figures(results, tmp_path):
     )
 
     picture, _ = outcome_pictures(old, tmp_path)
-    assert "no patient was followed" in picture.path.read_text(encoding="utf-8")
+    assert "curves.csv has no such curve" in picture.path.read_text(encoding="utf-8")
 
 
 def test_figures_are_the_same_bytes_again(results, pictures, tmp_path):
