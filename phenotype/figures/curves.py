@@ -33,7 +33,7 @@ class Line:
     """Value of the column ``level``."""
     label: str
     colour: str
-    dashes: Literal["-", "--", "-."]
+    dashes: Literal["-", "--", "-.", ":"]
     """A matplotlib line style, of its own for each curve of a panel, so that none needs its colour."""
 
     def handle(self, label: str = "") -> Line2D:

@@ -18,22 +18,16 @@ from matplotlib.lines import Line2D
 
 from phenotype.figures import numbers
 from phenotype.figures.curves import PERCENT, Line, draw_curves, draw_words
-from phenotype.figures.palette import GROUP_LABELS, INK, MUTED
+from phenotype.figures.palette import GROUP_LABELS, INK, LINE_COLOURS, LINE_STYLES, MUTED
 from phenotype.figures.style import drawable, mark_synthetic, new_figure, style
 
 __all__ = ["LEVELS", "PANELS_2", "CurvePanel", "draw_figure_2", "draw_outcomes"]
 
 LEVELS: Mapping[str, tuple[str, ...]] = {"asct": ("none", "asct"), "asct_group": ("none", "over_1y", "within_1y")}
 GROUP_LINES: Mapping[str, Line] = {
-    line.level: line
-    for line in (
-        Line("none", GROUP_LABELS["none"], "#5b9bb5", "-"),
-        Line("asct", GROUP_LABELS["asct"], "#12355b", "--"),
-        Line("over_1y", GROUP_LABELS["over_1y"], "#1f5f73", "--"),
-        Line("within_1y", GROUP_LABELS["within_1y"], "#6a1b4d", "-."),
-    )
+    level: Line(level, GROUP_LABELS[level], LINE_COLOURS[level], LINE_STYLES[level])
+    for level in ("none", "asct", "over_1y", "within_1y")
 }
-"""Colours of the groups, dark enough for a thin line: 3 : 1 on white at least."""
 
 _DARK, _LIGHT = "#12355b", "#a85a1c"
 """5 : 1 on white and more, 20 L* apart."""

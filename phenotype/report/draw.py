@@ -13,6 +13,7 @@ from phenotype.figures.robustness import draw_robustness
 from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import CONTRASTS, dots_of, draw_control, draw_figure_4
 from phenotype.report.gating import GatePictures, draw_gates
+from phenotype.report.outcome_figures import outcome_pictures
 from phenotype.report.outcomes import curve_tests
 from phenotype.report.patient_figures import patient_pictures
 from phenotype.report.picture import Dot, Picture, dots_on
@@ -54,7 +55,8 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
         Worker processes for the gating figures.
     """
     subsets = [draw(results) for draw in (_figure_4, _moved, _control, _drift)]
-    outcomes = [*(draw(results) for draw in (_by_asct, _by_time)), *patient_pictures(results)]
+    by_group = [draw(results) for draw in (_by_asct, _by_time)]
+    outcomes = [*outcome_pictures(results), *by_group, *patient_pictures(results)]
     found = [picture for picture in (*subsets, *outcomes) if picture is not None]
     return Figures(
         pictures={picture.stem: picture for picture in found},

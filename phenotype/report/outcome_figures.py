@@ -35,21 +35,20 @@ _PLACES: Mapping[tuple[str, str], tuple[str, str]] = {
 """Analysis and endpoint to panel of Figure 2, and the term of its rows."""
 
 
-def outcome_pictures(results: Results, folder: Path) -> tuple[Picture, ...]:
+def outcome_pictures(results: Results) -> tuple[Picture, ...]:
     """Draw Figures 2 and 3, each with its numbers beside it.
 
     Parameters
     ----------
     results
-        Tables of a result folder.
-    folder
-        Where SVG, PNG and CSV go.
+        Tables of a result folder; SVG, PNG and CSV go to its ``figures``.
 
     Returns
     -------
     tuple of Picture
         In reading order; a figure of which the folder has no row is left out.
     """
+    folder = results.folder / "figures"
     return tuple(one for one in (_figure_2(results, folder), _figure_3(results, folder)) if one is not None)
 
 
@@ -173,9 +172,9 @@ def _figure_2(results: Results, folder: Path) -> Picture | None:
         "landmark without the event: from infusion, responders would be given time in which they cannot fail. E: "
         "incidence of relapse and of death without it in patients in CR, each competing with the other. Steps are "
         "estimates, shades 95 % intervals, ticks patients whose observation ended; thin where fewer than five are at "
-        "risk. F: best response, with exact 95 % intervals. P values are not adjusted. Curves: figure_2_curves.csv.",
+        "risk. F: best response, with exact 95 % intervals. P values are not adjusted.",
         alt=_alt_2(rows.to_dict("records")),
-        table="figure_2.csv",
+        table="figures/figure_2.csv; curves: figures/figure_2_curves.csv",
     )
 
 
@@ -195,7 +194,7 @@ def _figure_3(results: Results, folder: Path) -> Picture | None:
         "from 1 than the ratio of risks. Patients without a value of a covariate are not in its model. P values are "
         "not adjusted.",
         alt=_alt_3(rows),
-        table="figure_3.csv",
+        table="figures/figure_3.csv",
     )
 
 

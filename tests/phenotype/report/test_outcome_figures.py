@@ -68,7 +68,7 @@ def results(folder):
 @pytest.fixture(scope="module")
 def pictures(results, tmp_path_factory):
     """Return Figures 2 and 3 of it."""
-    return outcome_pictures(results, tmp_path_factory.mktemp("figures"))
+    return outcome_pictures(replace(results, folder=tmp_path_factory.mktemp("drawn")))
 
 
 def test_both_figures_come_in_the_order_of_the_paper_with_their_numbers(pictures):
@@ -76,7 +76,7 @@ def test_both_figures_come_in_the_order_of_the_paper_with_their_numbers(pictures
     assert [picture.stem for picture in pictures] == ["figure_2", "figure_3"]
     for picture in pictures:
         beside = {path.name for path in picture.path.parent.iterdir()}
-        assert {f"{picture.stem}.svg", f"{picture.stem}.png", picture.table} <= beside
+        assert {f"{picture.stem}.svg", f"{picture.stem}.png", f"{picture.stem}.csv"} <= beside
         assert picture.caption.endswith(".")
         assert len(picture.alt) > 200
 
@@ -145,7 +145,7 @@ def decimals(picture):
 
 def test_no_number_is_written_that_is_not_in_the_table_beside_the_figure(pictures):
     """All of them, read back from the picture: percent and months with one decimal, ratios and p with three."""
-    first, third = (pd.read_csv(picture.path.parent / picture.table) for picture in pictures)
+    first, third = (pd.read_csv(picture.path.parent / f"{picture.stem}.csv") for picture in pictures)
     values = first[["estimate", "ci_low", "ci_high"]].to_numpy().ravel()
     shown = {f"{value * scale:.1f}" for value in values for scale in (1, 100)}
     shown |= {f"{p:.3f}" for p in first["p_value"]} | {"0.001"}
@@ -184,7 +184,7 @@ def test_a_level_apart_from_one_is_named_in_the_alternative_text(folder, tmp_pat
     here = (estimates["analysis"] == "cox_multivariable") & (estimates["endpoint"] == "OS")
     estimates.loc[here, ["estimate", "ci_low", "ci_high"]] = [[3.4, 1.3, 9.0], [2.8, 0.9, 9.0]]
 
-    alt = outcome_pictures(results, tmp_path)[1].alt
+    alt = outcome_pictures(replace(results, folder=tmp_path))[1].alt
     assert alt.endswith("intervals without 1, 1 of 2: prior ASCT 3.400 (1.300 to 9.000).")
 
 
@@ -192,7 +192,7 @@ def test_a_folder_without_a_clinical_half_has_neither_figure(results, tmp_path):
     """No rows, no figure, no file."""
     empty = replace(results, estimates=results.estimates[:0], curves=results.curves[:0])
 
-    assert outcome_pictures(empty, tmp_path) == ()
+    assert outcome_pictures(replace(empty, folder=tmp_path)) == ()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,12 +204,12 @@ def test_a_folder_of_an_earlier_version_has_its_figures(results, tmp_path):
         curves=results.curves[results.curves["term"] != "complete_response"],
     )
 
-    picture, _ = outcome_pictures(old, tmp_path)
+    picture, _ = outcome_pictures(replace(old, folder=tmp_path))
     assert "curves.csv has no such curve" in picture.path.read_text(encoding="utf-8")
 
 
 def test_figures_are_the_same_bytes_again(results, pictures, tmp_path):
     """Two runs on the same tables can be compared file by file."""
-    again = outcome_pictures(results, tmp_path)
+    again = outcome_pictures(replace(results, folder=tmp_path))
 
     assert [one.path.read_bytes() for one in pictures] == [one.path.read_bytes() for one in again]
