@@ -75,7 +75,7 @@ _BARS = {"sCR": "#5b9bb5", "CR": "#5b9bb5", "VGPR": "#a9d0e0", "PR": "#a9d0e0"}
 _OTHER = "#c9c9c9"
 
 
-def draw_outcomes(curves: pd.DataFrame, tests: Mapping[str, float], *, term: str, synthetic: bool = False) -> Figure:
+def draw_outcomes(curves: pd.DataFrame, tests: Mapping[str, str], *, term: str, synthetic: bool = False) -> Figure:
     """Draw PFS, OS and relapse, each with its groups, their 95 % intervals, and numbers at risk below.
 
     Parameters
@@ -83,7 +83,7 @@ def draw_outcomes(curves: pd.DataFrame, tests: Mapping[str, float], *, term: str
     curves
         Rows of curves.csv of one term.
     tests
-        p-value by endpoint: log-rank, for relapse Gray's; none where there was no test.
+        Words over each endpoint's panel: the test with its n, and the effect; none where there was no test.
     term
         A key of ``LEVELS``.
     synthetic
@@ -93,20 +93,19 @@ def draw_outcomes(curves: pd.DataFrame, tests: Mapping[str, float], *, term: str
     counted = {line.level: line.label.removesuffix(" before") for line in lines}
     titles = {"PFS": "Progression-free survival", "OS": "Overall survival", "relapse": "Relapse of patients in CR"}
     with style():
-        height = 3.1 + 0.125 * len(lines)
+        height = 3.25 + 0.125 * len(lines)
         figure = new_figure(10.2, height)
         grid = figure.add_gridspec(
-            1, len(titles), left=0.1, right=0.985, top=1 - 0.45 / height, bottom=(0.85 + 0.125 * len(lines)) / height,
+            1, len(titles), left=0.1, right=0.985, top=1 - 0.6 / height, bottom=(0.85 + 0.125 * len(lines)) / height,
             wspace=0.28,
         )  # fmt: skip
         for i, (endpoint, title) in enumerate(titles.items()):
             ax = figure.add_subplot(grid[0, i])
             rows = curves[curves["endpoint"] == endpoint]
             draw_curves(rows, ax, lines=lines, months=_longest(curves), counted=counted, named=i == 0)
-            ax.set_title(title, loc="left", weight="bold", pad=16)
-            p = tests.get(endpoint, float("nan"))
-            words = f"{'Gray' if endpoint == 'relapse' else 'log-rank'} {_p(p)}" if np.isfinite(p) else "not tested"
-            ax.text(0, 1.025, words, transform=ax.transAxes, va="bottom", fontsize=7)
+            ax.set_title(title, loc="left", weight="bold", pad=25)
+            words = tests.get(endpoint, "not tested")
+            ax.text(0, 1.025, words, transform=ax.transAxes, va="bottom", fontsize=6.5, linespacing=1.25)
             ax.set_xlabel("months", fontsize=7, loc="right", labelpad=-1)
         handles = [line.handle() for line in lines]
         figure.legend(handles=handles, loc="lower left", ncols=len(handles), fontsize=7.5, bbox_to_anchor=(0.005, 0.0))

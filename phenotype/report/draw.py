@@ -14,7 +14,7 @@ from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import CONTRASTS, dots_of, draw_control, draw_figure_4
 from phenotype.report.gating import GatePictures, draw_gates
 from phenotype.report.outcome_figures import outcome_pictures
-from phenotype.report.outcomes import curve_tests
+from phenotype.report.outcomes import curve_words
 from phenotype.report.patient_figures import patient_pictures
 from phenotype.report.picture import Dot, Picture, dots_on
 from phenotype.report.read import Results
@@ -163,7 +163,7 @@ def _curves(results: Results, term: str, title: str) -> Picture | None:
     curves, stem = results.curves[results.curves["term"] == term], f"outcomes_{term}"
     if curves.empty or term not in LEVELS:
         return None
-    tests = curve_tests(results.estimates, term)
+    tests = curve_words(results.estimates, term)
     figure = draw_outcomes(curves, tests, term=term, synthetic=results.synthetic)
     return Picture(
         stem=stem,

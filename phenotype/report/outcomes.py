@@ -8,10 +8,10 @@ import pandas as pd
 
 from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS
-from phenotype.report.text import clean
+from phenotype.report.text import clean, p_words
 from phenotype.subsets import SUBSET_LABELS
 
-__all__ = ["OutcomeRow", "OutcomeTable", "curve_tests", "outcome_tables"]
+__all__ = ["OutcomeRow", "OutcomeTable", "curve_words", "outcome_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +125,36 @@ def outcome_tables(estimates: pd.DataFrame) -> tuple[OutcomeTable, ...]:
     return tuple(table for table in found if table.rows)
 
 
-def curve_tests(estimates: pd.DataFrame, term: str) -> dict[str, float]:
-    """Return the p-value of each endpoint's curves: log-rank, for relapse Gray's."""
-    chosen = estimates[estimates["analysis"].isin(["log_rank", "gray_test"])]
-    if "term" not in chosen.columns:
+_EFFECTS = {"PFS": ("cox", "hazard ratio"), "OS": ("cox", "hazard ratio"), "relapse": ("fine_gray", "sHR")}
+
+
+def curve_words(estimates: pd.DataFrame, term: str) -> dict[str, str]:
+    """Return what stands over each endpoint's curves: the test with n and events, and of any ASCT the effect.
+
+    The test is the log-rank test, for relapse Gray's; the effect that of the univariable model. Over three groups no
+    one number is the effect.
+    """
+    if not {"term", "events"} <= set(estimates.columns):
         return {}
-    return {str(row["endpoint"]): float(row["p_value"]) for row in chosen[chosen["term"] == term].to_dict("records")}
+    rows = estimates.to_dict("records")
+    tests = {
+        str(row["endpoint"]): row
+        for row in rows
+        if row["analysis"] in {"log_rank", "gray_test"} and row["term"] == term
+    }
+    known = {endpoint: row for endpoint, row in tests.items() if pd.notna(row["p_value"])}
+    return {endpoint: _curve_words(row, rows, endpoint, effect=term == "asct") for endpoint, row in known.items()}
+
+
+def _curve_words(test: Mapping[Any, Any], rows: Sequence[Mapping[Any, Any]], endpoint: str, *, effect: bool) -> str:
+    name = "Gray's test" if test["analysis"] == "gray_test" else "log-rank"
+    words = f"{name} {p_words(test['p_value'])}, n = {numbers.count(test['n'])}, {numbers.count(test['events'])} events"
+    model, ratio = _EFFECTS.get(endpoint, ("", ""))
+    for row in rows if effect else ():
+        if row["analysis"] == f"{model}_univariable" and row["endpoint"] == endpoint and row["term"] == "prior_asct":
+            span = f"{numbers.decimal(row['ci_low'])} to {numbers.decimal(row['ci_high'])}"
+            words += f"\n{ratio} {numbers.decimal(row['estimate'])} ({span})" if pd.notna(row["estimate"]) else ""
+    return words
 
 
 def _rows(rows: Sequence[Mapping[Any, Any]], kind: _Kind) -> Iterator[OutcomeRow]:

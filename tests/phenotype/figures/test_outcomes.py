@@ -38,14 +38,19 @@ def test_numbers_at_risk_are_those_of_the_statistics(followed):
 def test_each_panel_has_a_line_and_numbers_for_each_group(followed):
     """Three groups, five ticks or more: names once, numbers under each panel, the p-value under the title."""
     table = curve_table(followed, Analyses())
-    figure = draw_outcomes(table[table["term"] == "asct_group"], {"PFS": 0.031}, term="asct_group", synthetic=True)
+    figure = draw_outcomes(
+        table[table["term"] == "asct_group"],
+        {"PFS": "log-rank p = 0.031, n = 26, 13 events"},
+        term="asct_group",
+        synthetic=True,
+    )
     words = [text.get_text() for ax in figure.axes for text in ax.texts] + [text.get_text() for text in figure.texts]
 
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
         "Progression-free survival", "Overall survival", "Relapse of patients in CR",
     ]  # fmt: skip
     assert words.count("not tested") == 2
-    assert "log-rank p = 0.031" in words
+    assert "log-rank p = 0.031, n = 26, 13 events" in words
     for n in ("30", "20", "10"):
         assert words.count(n) >= 3
     assert "SYNTHETIC DATA: no patient is shown" in words

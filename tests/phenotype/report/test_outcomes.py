@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from phenotype.report.outcomes import curve_tests, outcome_tables
+from phenotype.report.outcomes import curve_words, outcome_tables
 
 
 def rows(*given):
@@ -71,13 +71,24 @@ def test_text_of_a_sheet_is_cleaned():
     assert "\u202e" not in table.rows[0].group
 
 
-def test_curves_have_the_p_value_of_their_own_term():
-    """Gray's for relapse, log-rank for survival; a folder of an earlier version has none."""
-    table = pd.DataFrame({
-        "analysis": ["log_rank", "log_rank", "gray_test", "survival_rate"],
-        "endpoint": ["PFS", "PFS", "relapse", "PFS"],
-        "term": ["asct", "asct_group", "asct", "asct"], "p_value": [0.1, 0.2, 0.3, float("nan")],
-    })  # fmt: skip
+def test_curves_have_the_test_of_their_own_term_with_n_and_effect():
+    """Gray's for relapse, log-rank for survival; a p never stands alone; a folder of an earlier version has none."""
+    blank = {"n": 141.0, "events": 75.0, "estimate": None, "ci_low": None, "ci_high": None}
+    table = pd.DataFrame([
+        blank | {"analysis": "log_rank", "endpoint": "PFS", "term": "asct", "p_value": 0.1},
+        blank | {"analysis": "log_rank", "endpoint": "PFS", "term": "asct_group", "p_value": 0.2},
+        blank | {"analysis": "gray_test", "endpoint": "relapse", "term": "asct", "p_value": 0.3, "n": 68.0,
+                 "events": 23.0},
+        blank | {"analysis": "log_rank", "endpoint": "OS", "term": "asct", "p_value": None},
+        {"analysis": "cox_univariable", "endpoint": "PFS", "term": "prior_asct", "n": 141.0, "events": 75.0,
+         "estimate": 2.014, "ci_low": 1.278, "ci_high": 3.172, "p_value": 0.003},
+    ])  # fmt: skip
 
-    assert curve_tests(table, "asct") == {"PFS": 0.1, "relapse": 0.3}
-    assert curve_tests(table.drop(columns="term"), "asct") == {}
+    found = {key: words.replace("\u00a0", " ") for key, words in curve_words(table, "asct").items()}
+
+    assert found == {
+        "PFS": "log-rank p = 0.100, n = 141, 75 events\nhazard ratio 2.01 (1.28 to 3.17)",
+        "relapse": "Gray's test p = 0.300, n = 68, 23 events",
+    }
+    assert "hazard" not in curve_words(table, "asct_group")["PFS"]
+    assert curve_words(table.drop(columns="term"), "asct") == {}
