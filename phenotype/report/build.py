@@ -20,6 +20,7 @@ from phenotype.report.answer import answer
 from phenotype.report.baseline import baseline_table
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.gating import fitted
+from phenotype.report.methods import methods
 from phenotype.report.outcomes import outcome_tables
 from phenotype.report.read import ReportError, Results, read_results
 from phenotype.report.shown import shown
@@ -186,7 +187,7 @@ def _content(results: Results, found: tuple[tables.Product, ...]) -> dict[str, A
         "template": run.get("template") or (),
         "versions": _versions(run),
         "inputs": _inside(run, "inputs"),
-        "methods": text.methods(run, results.comparisons),
+        "methods": methods(results),
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS
 from phenotype.figures.subsets import CONTRASTS
-from phenotype.subsets import SUBSET_LABELS, SUBSETS
+from phenotype.subsets import SUBSET_LABELS
 
 __all__ = [
     "ALPHA",
@@ -22,7 +22,6 @@ __all__ = [
     "group_words",
     "kept",
     "listed",
-    "methods",
     "other_year",
     "p_words",
     "robustness_sentences",
@@ -182,48 +181,6 @@ def _shifts_said(moved: Sequence[tuple[str, Mapping[Any, Any]]]) -> str:
     return f"Of {len(moved)} shifts of one gate in all samples {len(changed)} change it: {listed(parts)}."
 
 
-def methods(run: Mapping[str, Any], comparisons: pd.DataFrame) -> tuple[str, ...]:
-    """Describe what was done, in paragraphs, from the settings and the tables of the run."""
-    settings = run.get("settings") or {}
-    tests = listed(sorted({clean(name) for name in comparisons["test"] if name})) or "no test"
-    asct: Any = settings.get("asct") or {}
-    days, reference = clean(asct.get("within_days", YEAR)), clean(asct.get("reference", "infusion"))
-    return (
-        "Each FCS file was compensated, then divided by the gating template, parents first. Where a threshold "
-        "was fitted, it was fitted to the events of the parent, or of the population that the template names (on=…); a "
-        "threshold that the data do not support is refused, and the populations below it have no number.",
-        f"{_definitions(run)} {_intervals(settings)}",
-        f"Groups are derived from dates: the interval runs from the last ASCT to {reference}; up to {days} days is "
-        "“ASCT ≤ 1 y before”, more is “ASCT > 1 y before”.",
-        f"Every patient counts once. Groups were compared with: {tests}. The difference is the Hodges-Lehmann shift, "
-        "the median of the differences between every patient of the first group and every patient of the second, in "
-        "percentage points, with its 95 % confidence interval; it need not equal the difference of the two medians. "
-        f"Adjusted p: Holm, over {_family(settings)}. A transplant of unknown date counts as an ASCT, in neither timed "
-        "group.",
-    )
-
-
-def _intervals(settings: Mapping[str, Any]) -> str:
-    """Say what the interval of a fraction holds."""
-    gatings = (settings.get("comparisons") or {}).get("gatings", 0)
-    if not gatings:
-        return (
-            "Intervals of a fraction are Wilson 95 % intervals; they describe the counting of events, not that of "
-            "thresholds, nor differences between patients."
-        )
-    return (
-        "Intervals of a fraction are 95 % intervals that hold the counting of events (Wilson) and where thresholds "
-        f"could as well lie: all fitted thresholds were moved at once, {clean(gatings)} times, each by its own "
-        "uncertainty, and events counted and groups compared anew. They do not describe differences between patients."
-    )
-
-
-def _family(settings: Mapping[str, Any]) -> str:
-    """Say which tests were adjusted together."""
-    one_contrast = (settings.get("comparisons") or {}).get("family") == "contrast"
-    return "the subsets of each contrast" if one_contrast else "all tests of the table"
-
-
 def other_year(run: Mapping[str, Any]) -> str:
     """Say that a group's name is not its definition, where the study sets another limit than a year."""
     settings: Any = run.get("settings") or {}
@@ -233,30 +190,6 @@ def other_year(run: Mapping[str, Any]) -> str:
         if days == YEAR
         else f"This study sets another limit: read “1 y” as {clean(days)} days in every group's name."
     )
-
-
-def _definitions(run: Mapping[str, Any]) -> str:
-    """Say how the template of the run divides CAR+ T cells into the four subsets."""
-    settings: Any = run.get("settings") or {}
-    names = {subset: str((settings.get("subsets") or {}).get(subset, subset)) for subset in SUBSETS}
-    lines = {line.partition(",")[0]: line for line in map(str, run.get("template") or ())}
-    signs = {subset: _signs(lines.get(name, "")) for subset, name in names.items()}
-    if not all(signs.values()):
-        populations = listed([f"{SUBSET_LABELS[subset].lower()} {clean(name)}" for subset, name in names.items()])
-        return f"The four subsets are these populations of the gating template: {populations}."
-    parts = listed([f"{SUBSET_LABELS[subset].lower()} {text}" for subset, text in signs.items()])
-    stands = "".join(f" {clean(note)}." for note in run.get("alternatives") or ())
-    return f"The four subsets are quadrants of CAR+ T cells: {parts}. Naive includes stem-memory cells.{stands}"
-
-
-def _signs(line: str) -> str:
-    """Return what a line of a template keeps as a quadrant: ``CD62L+ CD45RA−``; empty for another gate."""
-    found = re.match(r"[^,]*,[^,]*,([^,|]+)\|([^,|]+),quadrant,.*quadrant=([+-])([+-])", line)
-    if not found:
-        return ""
-    x, y, *signs = found.groups()
-    first, second = (sign.replace("-", "\N{MINUS SIGN}") for sign in signs)
-    return clean(f"{x}{first} {y}{second}")
 
 
 def settings_rows(settings: object, prefix: str = "") -> list[tuple[str, str]]:

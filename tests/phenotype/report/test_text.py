@@ -8,7 +8,6 @@ from phenotype.report.read import read_results
 from phenotype.report.text import (
     clean,
     comparison_sentence,
-    methods,
     other_year,
     robustness_sentences,
     without_paths,
@@ -46,9 +45,6 @@ def test_without_gatings_nothing_is_said_of_them(results):
     tables = read_results(results)
 
     assert robustness_sentences(tables.comparisons.to_dict("records"), tables.robustness.head(0)) == ()
-    assert "of thresholds, nor differences" in " ".join(methods({"settings": {}}, tables.comparisons))
-    said = " ".join(methods({"settings": {"comparisons": {"gatings": 200}}}, tables.comparisons))
-    assert "moved at once, 200 times" in said
 
 
 def test_a_conclusion_that_no_shift_changes_says_so():
@@ -101,39 +97,3 @@ def test_another_limit_than_a_year_is_said():
     assert other_year({"settings": {"asct": {"within_days": 180}}}).endswith("as 180 days in every group's name.")
     assert other_year({"settings": {"asct": {"within_days": 365}}}) == ""
     assert other_year({}) == ""
-
-
-def test_methods_name_the_markers_and_signs_of_the_template(results):
-    """Where CD62L is shed a lab gates on CCR7; on CD45RO, which is lost where CD45RA is gained, the signs turn."""
-    signs = {"Tn": "+-", "central_memory": "++", "effector_memory": "-+", "effector": "--"}
-    run = {
-        "settings": {"subsets": {"naive": "Tn"}},
-        "template": [f"{name},CAR+ T,CCR7|CD45RO,quadrant,quadrant={s}; on=T cells" for name, s in signs.items()],
-    }
-
-    text = " ".join(methods(run, read_results(results).comparisons))
-
-    assert "naive CCR7+ CD45RO−, central memory CCR7+ CD45RO+, effector memory CCR7− CD45RO+ and effector" in text
-    assert "CD62L" not in text
-
-
-def test_methods_claim_no_quadrant_that_is_none(results):
-    """Rectangles drawn by a person are not the four quadrants; the methods say which populations were compared."""
-    run = {"template": ["naive,CAR+ T,CD62L|CD45RA,rectangle,x=100 5000; y=100 5000"]}
-
-    text = " ".join(methods(run, read_results(results).comparisons))
-
-    assert "The four subsets are these populations of the gating template: naive naive, central memory" in text
-
-
-def test_methods_say_the_tests_and_the_year(results):
-    """The methods follow the settings: another cut-off is another sentence."""
-    tables = read_results(results)
-    run = {"settings": {"asct": {"within_days": 180, "reference": "apheresis"}}}
-
-    text = " ".join(methods(run, tables.comparisons))
-
-    assert "Mann-Whitney U, exact" in text
-    assert "Holm, over all tests of the table" in text
-    assert "up to 180 days" in text
-    assert "to apheresis" in text

@@ -1,0 +1,108 @@
+"""The text to paste follows the run: its settings, its template, and only methods that it used."""
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from phenotype.report.methods import REFERENCES, methods
+from phenotype.report.read import read_results
+
+
+@pytest.fixture
+def tables(results):
+    """Return the tables of the small folder."""
+    return read_results(results)
+
+
+def text_of(tables, **run):
+    """Return the paragraphs for a run with other settings."""
+    return " ".join(methods(replace(tables, run={**tables.run, **run})).paragraphs)
+
+
+def estimates(*rows):
+    """Return estimates with a number each."""
+    return pd.DataFrame(
+        [{"analysis": name, "estimate": 1.0, "p_value": 0.5, "method": method} for name, method in rows]
+    )
+
+
+def test_methods_name_the_markers_and_signs_of_the_template(tables):
+    """Where CD62L is shed a lab gates on CCR7; on CD45RO, which is lost where CD45RA is gained, the signs turn."""
+    signs = {"Tn": "+-", "central_memory": "++", "effector_memory": "-+", "effector": "--"}
+    template = [f"{name},CAR+ T,CCR7|CD45RO,quadrant,quadrant={s}; on=T cells" for name, s in signs.items()]
+
+    text = text_of(tables, settings={"subsets": {"naive": "Tn"}}, template=template)
+
+    assert "naive CCR7+ CD45RO−, central memory CCR7+ CD45RO+, effector memory CCR7− CD45RO+ and effector" in text
+    assert "CD62L" not in text
+
+
+def test_methods_claim_no_quadrant_that_is_none(tables):
+    """Rectangles drawn by a person are not the four quadrants; the methods say which populations were compared."""
+    text = text_of(tables, settings={}, template=["naive,CAR+ T,CD62L|CD45RA,rectangle,x=100 5000; y=100 5000"])
+
+    assert "The four subsets are these populations of the gating template: naive naive, central memory" in text
+
+
+def test_methods_say_the_tests_and_the_year(tables):
+    """The methods follow the settings: another cut-off is another sentence."""
+    text = text_of(tables, settings={"asct": {"within_days": 180, "reference": "apheresis"}})
+
+    assert "Mann-Whitney U, exact" in text
+    assert "over all tests of the table" in text
+    assert "up to 180 days" in text
+    assert "to apheresis" in text
+
+
+def test_without_gatings_nothing_is_said_of_them(tables):
+    """A study with ``gatings = 0`` must not read as if its conclusions had been tried."""
+    assert "not that of thresholds, nor differences" in text_of(tables, settings={})
+    assert "moved at once, 200 times" in text_of(tables, settings={"comparisons": {"gatings": 200}})
+
+
+@pytest.mark.parametrize(
+    ("rows", "there", "absent"),
+    [
+        (
+            [],
+            ["holm", "mann_whitney", "wilson"],
+            ["gray", "fine_gray", "cox", "firth", "imwg", "kruskal", "kaplan_meier"],
+        ),
+        ([("survival_rate", "Kaplan-Meier")], ["kaplan_meier", "schemper"], ["cox", "log_rank", "landmark"]),
+        ([("survival_rate", ""), ("cox_univariable", "Cox, Efron ties")], ["cox"], ["proportional", "firth"]),
+        ([("cumulative_incidence", ""), ("gray_test", "Gray")], ["aalen_johansen", "gray"], ["fine_gray"]),
+        ([("logistic_univariable", "Firth logistic")], ["firth"], ["clopper", "rubin"]),
+        ([("logistic_imputed", "logistic")], ["rubin"], ["firth"]),
+    ],
+)
+def test_a_paper_is_cited_only_where_a_row_rests_on_it(tables, rows, there, absent):
+    """A method that was not used, or gave no number, is not claimed."""
+    found = methods(replace(tables, estimates=estimates(*rows))).references
+
+    assert {REFERENCES[key] for key in there} <= set(found)
+    assert not {REFERENCES[key] for key in absent} & set(found)
+
+
+def test_a_row_without_a_number_is_not_a_method_that_was_used(tables):
+    """What could not be estimated is a row with a reason, not a result."""
+    rows = estimates(("gray_test", "Gray"), ("cumulative_incidence", ""))
+    rows.loc[rows["analysis"] == "gray_test", ["estimate", "p_value"]] = None
+
+    assert REFERENCES["gray"] not in methods(replace(tables, estimates=rows)).references
+
+
+def test_numbers_in_brackets_are_those_of_the_list(tables):
+    """Every number is a reference, the first is 1, and each reference is cited."""
+    rows = estimates(("survival_rate", ""), ("log_rank", ""), ("cox_univariable", ""), ("response_rate", ""))
+    found = methods(replace(tables, estimates=rows))
+    cited = [int(n) for group in re.findall(r"\[([\d, ]+)\]", " ".join(found.paragraphs)) for n in group.split(", ")]
+
+    assert cited[0] == 1
+    assert sorted(set(cited)) == list(range(1, len(found.references) + 1))
+
+
+def test_versions_are_named(tables):
+    """Another version may give other numbers."""
+    assert "phenotype 0.1.0 under Python 3.11.7, numpy 2.4.6 and pandas 2.3.3" in text_of(tables)
