@@ -17,7 +17,7 @@ from gating import REPAIRS, missing
 from phenotype.errors import StudyError
 from phenotype.subsets import SUBSETS
 
-__all__ = ["Analyses", "Asct", "Comparisons", "Quality", "Reading", "Study", "read_study"]
+__all__ = ["About", "Analyses", "Asct", "Comparisons", "Quality", "Reading", "Study", "read_study"]
 
 
 class _Section(BaseModel):
@@ -197,6 +197,35 @@ class Analyses(_Section):
         return sets
 
 
+class About(_Section):
+    """[about]: what no file says and a paper must; free text for the checklists of the report, all optional."""
+
+    purpose: Text | None = None
+    """Question of the study, and its hypotheses."""
+    registration: Text | None = None
+    """Number of the trial or protocol."""
+    ethics: Text | None = None
+    """Committee and consent."""
+    organisation: Text | None = None
+    """Where cells were stained and measured."""
+    specimen: Text | None = None
+    """What was stained: product or blood, fresh or thawed, hours from sampling to staining."""
+    treatment: Text | None = None
+    """Conditioning, product and dose."""
+    staining: Text | None = None
+    """Protocol: cells, volumes, temperature, fixation."""
+    antibodies: dict[str, Text] = {}
+    """Marker to clone, fluorochrome, vendor and catalogue number."""
+    instrument: Text | None = None
+    """Maker, model, software, and how it was set up and checked."""
+    blinding: Text | None = None
+    """Whether who gated knew group or outcome."""
+    sample_size: Text | None = None
+    """Why so many patients."""
+    data: Text | None = None
+    """Where FCS files can be had."""
+
+
 class _StudyFile(_Section):
     """study.toml as typed."""
 
@@ -225,6 +254,8 @@ class _StudyFile(_Section):
     alternatives: dict[str, Text] = {}
     """Marker of the template to the one that stands for it in all files, ``-`` before it where it is on the other
     cells: ``CD45RA = "-CD45RO"``. None by default: the template says what is stained."""
+    about: About = About()
+    """What no file says. None by default: the report lists what is missing."""
 
     @field_validator("markers")
     @classmethod

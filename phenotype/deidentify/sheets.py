@@ -188,8 +188,11 @@ def sheet_text(sheet: Sheet) -> str:
 
 
 def study_text(study: Study, name: str) -> str:
-    """Return study.toml of the copy: every setting as typed, other names of files, no comments."""
-    typed = study.typed.model_dump(mode="json", exclude_unset=True)
+    """Return study.toml of the copy: every setting as typed, other names of files, no comments, nothing of [about].
+
+    What a lab writes of itself under [about] names places and may name people.
+    """
+    typed = study.typed.model_dump(mode="json", exclude_unset=True, exclude={"about"})
     files = {"name": name, "samples": "samples.csv", "clinical": "clinical.csv", "template": "gating.csv"}
     if study.kinetics is not None:
         files["kinetics"] = "kinetics.csv"

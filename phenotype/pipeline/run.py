@@ -13,11 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from gating import ControlValues, Spillover, Teaching, file_spillover, pool_controls
+from gating import ControlValues, FCSMetadata, Spillover, Teaching, file_spillover, pool_controls
 from phenotype import __version__
 from phenotype.analyses import cohort_of, curve_table, estimate
 from phenotype.drift import DRIFT_COLUMNS, check_outliers, drift_rows
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
+from phenotype.instrument import CHANNEL_COLUMNS, channel_rows
 from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
@@ -118,6 +119,7 @@ def run_study(
         review = review_rows(results.thresholds, results.gates, results.quality, results.failures)
         write_rows(folder / "review.csv", REVIEW_COLUMNS, review)
         tables = _write_tables(plan, results, folder)
+        write_rows(folder / "channels.csv", CHANNEL_COLUMNS, channel_rows(_metadata_of(plan, results)))
         write_rows(folder / "spillover.csv", SPILLOVER_COLUMNS, coefficients)
         hashes_of_stains = {file: digest for found in stains.values() for file, digest in found.hashes.items()}
         seconds = time.perf_counter() - started
@@ -355,6 +357,11 @@ def _gated(plan: Plan, results: SampleResult) -> list[SampleRow]:
     """Return the rows that were gated, in the order of the sheet."""
     gated = {row["sample_id"] for row in results.populations}
     return [row for row in plan.samples if row.sample_id in gated]
+
+
+def _metadata_of(plan: Plan, results: SampleResult) -> dict[str, FCSMetadata]:
+    """Return what the files that were gated say of themselves."""
+    return {row.sample_id: plan.metadata[row.sample_id] for row in _gated(plan, results)}
 
 
 def _write_tables(plan: Plan, results: SampleResult, folder: Path) -> dict[str, pd.DataFrame]:

@@ -18,6 +18,7 @@ from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
 from phenotype.report.answer import answer
 from phenotype.report.baseline import baseline_table
+from phenotype.report.checklists import miflowcyt, remark
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.gating import fitted
 from phenotype.report.methods import methods
@@ -188,6 +189,8 @@ def _content(results: Results, found: tuple[tables.Product, ...]) -> dict[str, A
         "versions": _versions(run),
         "inputs": _inside(run, "inputs"),
         "methods": methods(results),
+        "checklists": {"MIFlowCyt": miflowcyt(results), "REMARK": remark(results)},
+        "channels": results.channels.to_dict("records"),
     }
 
 

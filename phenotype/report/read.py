@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "negative_shift_decades", "positive_shift_decades",
     ),
     "review": ("sample_id", "population", "marker", "status", "reason", "resolve"),
+    "channels": ("layout", "cytometer", "channel", "marker", "voltage", "filter", "excitation_nm"),
     "kinetics": ("patient_id", "asct_group", "day"),
     "cohort": ("patient_id", "asct_group", *SUBSETS),
     "estimates": ("analysis", "endpoint", "level", "n", "estimate", "ci_low", "ci_high", "p_value"),
@@ -74,6 +75,7 @@ class Results:
     review: pd.DataFrame
     thresholds: pd.DataFrame
     drift: pd.DataFrame
+    channels: pd.DataFrame
     kinetics: pd.DataFrame
     cohort: pd.DataFrame
     comparisons: pd.DataFrame

@@ -486,6 +486,7 @@ def test_a_study_is_carried_over_with_all_its_settings(study, change):
     change(study, 'name = "Six invented patients"', 'name = "Kowalski and five others"  # Kowalski')
     change(study, 'source = "file"', 'source = "Kowalski.csv"')
     study.write_text(study.read_text() + '\n[markers]\n"CD3" = ["CD3 \\"e\\"", "µ"]\n[quality]\nmin_viability = 0.5\n')
+    study.write_text(study.read_text() + '[about]\norganisation = "Kowalski Institute"\n')
     (study.parent / "Kowalski.csv").write_text("BV421-A,BV510-A\n1,0.1\n0.1,1\n")
 
     found = deidentify_folder(study.parent, study.parent.parent / "copy")

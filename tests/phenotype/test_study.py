@@ -134,6 +134,16 @@ def test_a_study_cannot_change(tmp_path):
         found.asct.within_days = 7
 
 
+def test_what_a_lab_says_of_itself_is_kept_as_written(tmp_path):
+    """For the checklists of the report; a word that no checklist asks for is refused, as any unknown setting."""
+    text = FILES + '[about]\npurpose = "Fitness after ASCT"\n[about.antibodies]\nCD3 = "UCHT1, BD 555332"\n'
+
+    found = study(tmp_path, text).settings()["about"]
+
+    assert found == {"purpose": "Fitness after ASCT", "antibodies": {"CD3": "UCHT1, BD 555332"}}
+    assert "no setting 'pupose'; did you mean 'purpose'?" in faults(tmp_path, FILES + '[about]\npupose = "x"\n')[0]
+
+
 def test_all_faults_at_once(tmp_path):
     """A person in a hurry corrects the file once."""
     text = (
@@ -159,7 +169,7 @@ def test_all_faults_at_once(tmp_path):
         "study.toml: [quality] max_saturated is 'low'; it should be a valid number",
         "study.toml: no section 'asctt'; did you mean 'asct'? "
         "Known: study, compensation, reading, asct, markers, subsets, control_subsets, quality, comparisons, analyses, "
-        "reference, alternatives",
+        "reference, alternatives, about",
     )
 
 

@@ -23,9 +23,8 @@ def text_of(tables, **run):
 
 def estimates(*rows):
     """Return estimates with a number each."""
-    return pd.DataFrame(
-        [{"analysis": name, "estimate": 1.0, "p_value": 0.5, "method": method} for name, method in rows]
-    )
+    columns = ["analysis", "method", "estimate", "p_value"]
+    return pd.DataFrame([(*row, 1.0, 0.5) for row in rows], columns=columns)
 
 
 def test_methods_name_the_markers_and_signs_of_the_template(tables):
