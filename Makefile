@@ -34,7 +34,7 @@ $(BRIDGE)/.test: pyproject.toml
 	@echo "Setting up $(BRIDGE): FlowCytometryTools with the oldest numpy and pandas supported"
 	@test -x $(BRIDGE)/bin/python || $(PYTHON) -m venv $(BRIDGE)
 	@$(BRIDGE)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[flowcytometrytools]' \
-		'numpy==1.26.*' 'pandas==2.1.*' 'pytest>=8' 'hypothesis>=6.100' 'XlsxWriter>=3.2' 'statsmodels>=0.14.4'
+		'numpy==1.26.*' 'pandas==2.1.*' 'pytest>=8' 'hypothesis>=6.100' 'openpyxl>=3.1' 'statsmodels>=0.14.4'
 	@touch $@
 
 # Status 1 means: done, and some samples failed or want a look. The sample study has some on purpose.

@@ -214,18 +214,27 @@ def report(folder: Path, pdf: bool, jobs: int) -> None:
 
 @main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--to", "form", required=True, type=click.Choice(["fcs"]), help="fcs: each file with its populations.")
-@click.option("--study", type=click.Path(path_type=Path), help="The study that was run.  [default: beside DIR]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files.  [default: DIR/export/fcs]")
+@click.option(
+    "--to",
+    "form",
+    required=True,
+    type=click.Choice(["fcs", "xlsx", "prism"]),
+    help="fcs: each file with its populations. xlsx: one workbook. prism: tables in Prism's shapes.",
+)
+@click.option("--study", type=click.Path(path_type=Path), help="Of fcs: the study that was run.  [default: beside DIR]")
+@click.option("--out", type=click.Path(path_type=Path), help="Where it goes.  [default: in DIR/export]")
 @one_line
 def export(folder: Path, form: str, study: Path | None, out: Path | None) -> None:
     """Write the results in DIR for other programs."""
-    from phenotype.export import export_fcs
+    from phenotype.export import export_fcs, export_prism, export_xlsx
     from phenotype.progress import progress_bar
 
-    with progress_bar(quiet=False) as progress:
-        found = {"fcs": export_fcs}[form](folder, study, out, progress)
-    _say(f"{len(found.written)} files in {found.folder}")
+    if form == "fcs":
+        with progress_bar(quiet=False) as progress:
+            found = export_fcs(folder, study, out, progress)
+    else:
+        found = {"xlsx": export_xlsx, "prism": export_prism}[form](folder, out)
+    _say(f"{len(found.written)} {'file' if len(found.written) == 1 else 'files'} in {found.folder}")
     _print_some("not exported", [failure["error"] for failure in found.failures])
     sys.exit((1 if found.written else NOTHING_DONE) if found.failures else 0)
 

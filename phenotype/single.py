@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gating import GatingTemplate, Spillover, gate_sample, read_fcs, read_spillover
+from phenotype.cells import cell
 from phenotype.frequencies import POPULATION_COLUMNS, SampleKey, population_rows
 from phenotype.pipeline.work import prepare
-from phenotype.pipeline.write import cell
 
 __all__ = ["count_file", "count_lines", "count_table", "read_compensation"]
 

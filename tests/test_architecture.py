@@ -13,8 +13,8 @@ GATING = [
     "methods", "template", "alternatives", "populations", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
-    "errors", "workers", "subsets", "workbook", "tables", "study", "samples", "references", "expansion", "clinical",
-    "kinetics", "endpoints", "statistics", "analyses", "published", "fractions", "frequencies", "plausible",
+    "errors", "cells", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples", "references",
+    "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions", "frequencies", "plausible",
     "quality", "drift", "review_list", "spillover", "instrument", "provenance", "panels", "figures", "report",
     "pipeline", "single", "info", "survey", "export", "deidentify", "simulate", "progress", "cli", "__main__",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from gating import (
     read_template,
     write_fcs_copy,
 )
+from phenotype.cells import cell
 from phenotype.clinical import read_clinical
 from phenotype.deidentify.keywords import Dates, safe_keywords
 from phenotype.deidentify.pseudonyms import Pseudonyms, read_or_write_key
@@ -39,7 +40,6 @@ from phenotype.deidentify.sheets import (
 from phenotype.errors import DeidentifyError
 from phenotype.kinetics import read_kinetics
 from phenotype.pipeline.ledger import file_hash
-from phenotype.pipeline.write import cell
 from phenotype.references import ReferenceCut, read_references
 from phenotype.samples import SampleRow, read_sample_sheet
 from phenotype.study import Study, read_study

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,15 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+from phenotype.cells import cell
 from phenotype.errors import RunError, StudyError
 from phenotype.kinetics import kinetics_of
 from phenotype.study import Study
 
-__all__ = ["as_typed", "check_folder", "write_frame", "write_json", "write_kinetics", "write_rows", "writing_to"]
+__all__ = ["check_folder", "write_frame", "write_json", "write_kinetics", "write_rows", "writing_to"]
 
 KINETICS = "kinetics.csv"
 """The table of a run that most sheets of people are called alike."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes text that starts so for a formula."""
 
 
 @contextmanager
@@ -113,36 +111,3 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(path)
-
-
-def cell(value: object) -> str:
-    """Return a value as a CSV cell; every end of line within text is a line feed, which CSV puts in quotes.
-
-    Examples
-    --------
-    >>> cell(0.1), cell(3), cell(float("nan")), cell("=1+1"), cell(-2.3), cell(True)
-    ('0.1', '3', '', "'=1+1", '-2.3', '1')
-    """
-    if value is None or value is pd.NaT or value is pd.NA:
-        return ""
-    if isinstance(value, str):
-        guarded = f"'{value}" if value.startswith(_FORMULA) else value
-        return guarded.replace("\r\n", "\n").replace("\r", "\n")
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())[:10]
-    number = float(value)  # type: ignore[arg-type]
-    if not math.isfinite(number):
-        return ""
-    whole = not isinstance(value, float) and number == int(number)
-    return str(int(number)) if whole else repr(number)
-
-
-def as_typed(text: str) -> str:
-    """Return a cell's text without the guard that :func:`cell` gave it.
-
-    Examples
-    --------
-    >>> as_typed(cell("=1+1")), as_typed("'n Roll")
-    ('=1+1', "'n Roll")
-    """
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

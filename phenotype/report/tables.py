@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from phenotype.cells import cell
 from phenotype.figures.palette import GROUPS
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report.read import Results
@@ -217,10 +218,14 @@ def count_mismatches(comparisons: pd.DataFrame, patients: pd.DataFrame) -> tuple
 
 
 def write_figure_table(path: Path, table: pd.DataFrame) -> None:
-    """Write the numbers of a figure beside it; all digits, empty for missing, whole or not at all."""
+    """Write the numbers of a figure beside it; all digits, empty for missing, formulas guarded, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    words = [
+        name for name in table.columns if table[name].dtype == object or isinstance(table[name].dtype, pd.StringDtype)
+    ]
+    guarded = {name: [cell(value) if isinstance(value, str) else value for value in table[name]] for name in words}
+    table.assign(**guarded).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     temporary.replace(path)
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from phenotype.cells import cell
 from phenotype.errors import StudyError
-from phenotype.pipeline.write import cell
 from phenotype.subsets import DEFAULT_TEMPLATE
 from phenotype.survey.markers import Carried
 from phenotype.survey.proposals import OF_PATIENTS, Proposal, Survey

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from phenotype.cells import cell
 from phenotype.errors import RunError
-from phenotype.pipeline.write import cell, write_frame, write_rows, writing_to
+from phenotype.pipeline.write import write_frame, write_rows, writing_to
 
 
 def test_numbers_keep_all_their_digits(tmp_path):

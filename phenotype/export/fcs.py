@@ -1,14 +1,11 @@
-"""Results for other programs: ``phenotype export``.
+"""Each gated file again, with a column of 0 and 1 for each of its populations.
 
-``fcs``: each gated file again, with a column of 0 and 1 for each of its populations. Nothing is gated anew: the gates
-are those of gates.csv, applied to the very bytes that the run has read, and each count must be that of
-populations.csv. So the export is also the proof that every number of a run can be walked back to events.
+Nothing is gated anew: the gates are those of gates.csv, applied to the very bytes that the run has read, and each
+count must be that of populations.csv. So the export is also the proof that every number can be walked back to events.
 """
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,29 +26,19 @@ from gating import (
     write_fcs,
 )
 from phenotype.errors import ExportError
+from phenotype.export.read import Export, Row, read_table
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS
 from phenotype.pipeline.ledger import file_hash
 from phenotype.pipeline.work import prepare
-from phenotype.pipeline.write import as_typed
 from phenotype.samples import SampleRow, read_samples
 from phenotype.spillover import SPILLOVER_COLUMNS, matrix_source
 from phenotype.study import Study, read_study
 
-__all__ = ["Export", "export_fcs", "members_of"]
+__all__ = ["export_fcs", "members_of"]
 
 Members = NDArray[np.bool_]
-Row = Mapping[str, str]
 FLAG_RANGE = 2.0
 """Top of the scale of a column of 0 and 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What an export wrote, and what it could not."""
-
-    folder: Path
-    written: tuple[str, ...]
-    failures: tuple[dict[str, str], ...]
 
 
 def export_fcs(
@@ -201,7 +188,7 @@ def _compensations(study: Study, results: Path) -> Callable[[str], Spillover | s
 def _matrices(path: Path) -> dict[str, Spillover]:
     """Return the matrix that a run has measured on the single stains of each batch, to the last digit."""
     rows: dict[str, list[Row]] = {}
-    for row in _table(path, SPILLOVER_COLUMNS):
+    for row in read_table(path, SPILLOVER_COLUMNS).rows:
         if row["used"] == "1":
             rows.setdefault(row["batch"], []).append(row)
     matrices = {}
@@ -234,21 +221,6 @@ def _check_unchanged(path: Path, digest: str | None, name: str) -> None:
 def _by_sample(path: Path, columns: Iterable[str]) -> dict[str, list[Row]]:
     """Return the rows of a table of a run, by sample."""
     found: dict[str, list[Row]] = {}
-    for row in _table(path, columns):
+    for row in read_table(path, columns).rows:
         found.setdefault(row["sample_id"], []).append(row)
     return found
-
-
-def _table(path: Path, columns: Iterable[str]) -> list[Row]:
-    """Return the rows of a table of a run, as the run had them before it guarded formulas."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            table = csv.DictReader(stream)
-            absent = [column for column in columns if column not in (table.fieldnames or ())]
-            if absent:
-                raise ExportError(
-                    f"{path.name}: no column {absent[0]!r}; another version wrote it, run the study again"
-                )
-            return [{column: as_typed(text) for column, text in row.items()} for row in table]
-    except (OSError, csv.Error) as error:
-        raise ExportError(f"{path.name}: cannot be read as a table of a run: {error}") from error
