@@ -14,9 +14,10 @@ GATING = [
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "cells", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples", "references",
-    "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions", "frequencies", "plausible",
-    "quality", "drift", "review_list", "spillover", "instrument", "provenance", "panels", "figures", "report",
-    "pipeline", "single", "info", "survey", "export", "deidentify", "simulate", "progress", "cli", "__main__",
+    "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions",
+    "frequencies", "plausible", "quality", "drift", "review_list", "spillover", "instrument", "provenance", "panels",
+    "figures", "report", "pipeline", "single", "info", "survey", "export", "deidentify", "simulate", "progress",
+    "cli", "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 
