@@ -121,9 +121,9 @@ def _groups(results: Results, cite: Cite) -> str:
     run, comparisons = results.run, results.comparisons
     days, reference = (clean(_setting(run, "asct", name)) for name in ("within_days", "reference"))
     said = (
-        f"Groups are derived from dates: the interval runs from the last ASCT to {reference or 'infusion'}; up to "
-        f"{days or YEAR} days is “ASCT ≤ 1 y before”, more is “ASCT > 1 y before”. A transplant of unknown date counts "
-        "as an ASCT, in neither timed group. Every patient counts once."
+        f"Groups follow Jin et al. {cite('jin')} and are derived from dates: the interval runs from the last ASCT to "
+        f"{reference or 'infusion'}; up to {days or YEAR} days is “ASCT ≤ 1 y before”, more is “ASCT > 1 y before”. A "
+        "transplant of unknown date counts as an ASCT, in neither timed group. Every patient counts once."
     )
     tests = sorted({clean(name) for name in comparisons["test"] if name})
     if not tests:
@@ -189,15 +189,17 @@ def _survival(results: Results, cite: Cite) -> str:
     ]
     said += [f"Curves were compared with the log-rank test {cite('log_rank')}."] if _has(results, "log_rank") else []
     if _has(results, "landmark_rate"):
-        months = clean(_setting(results.run, "analyses", "landmark_months"))
+        months = _setting(results.run, "analyses", "landmark_months") or 0
         said.append(
-            f"Responders and others were compared from a landmark of {months} months {cite('landmark')}, since from "
+            f"Responders and others were compared from a landmark of {months:g} months {cite('landmark')}, since from "
             "infusion on a response must be lived to see."
         )
     if _has(results, "cox_univariable"):
+        models = f"Hazard ratios are from Cox models {cite('cox')} with Efron's handling of ties"
         tested = _has(results, "cox_univariable_proportional")
-        also = f", proportional hazards tested by score {cite('proportional')}" if tested else ""
-        said.append(f"Hazard ratios are from Cox models {cite('cox')} with Efron's handling of ties{also}.")
+        said.append(
+            f"{models}, proportional hazards tested by score {cite('proportional')}." if tested else f"{models}."
+        )
     return " ".join(said)
 
 
