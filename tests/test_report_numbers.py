@@ -213,6 +213,7 @@ SOURCES = {
     "drift.csv": ("drift.csv", None),
     "Share of patients who could be evaluated": ("estimates.csv", None),
     "Table 1": ("estimates.csv", ["covariate"]),
+    "From the clinical sheet": ("estimates.csv", ["endpoint"]),
     "Kaplan-Meier; relapse": ("estimates.csv", None),
     "A dash: not reached": ("estimates.csv", None),
     "Odds ratios of response": ("estimates.csv", None),

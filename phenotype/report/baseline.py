@@ -11,7 +11,7 @@ from phenotype.figures import numbers
 from phenotype.figures.palette import GROUP_LABELS
 from phenotype.report.text import clean
 
-__all__ = ["BaselineRow", "BaselineTable", "baseline_table"]
+__all__ = ["BaselineRow", "BaselineTable", "baseline_table", "flow_table"]
 
 GROUPS = (("", "all"), ("asct", "none"), ("asct", "asct"), ("asct_group", "over_1y"), ("asct_group", "within_1y"))
 """Term and level of each column; who had no ASCT is the same group under both terms."""
@@ -82,6 +82,27 @@ def baseline_table(estimates: pd.DataFrame) -> BaselineTable:
             " against ".join(GROUP_LABELS[group] for group in level.split(" against ")) for _, level in CONTRASTS
         ),
         rows=tuple(row for name, levels in by_name.items() for row in _rows(name, levels, differences)),
+    )
+
+
+def flow_table(estimates: pd.DataFrame) -> BaselineTable:
+    """Return how many patients of each group are in each analysis: the flow from the clinical sheet to an estimate."""
+    rows = estimates.to_dict("records") if "term" in estimates.columns else []
+    by_step: dict[str, dict[tuple[str, str], str]] = {}
+    for row in rows:
+        if row["analysis"] == "flow":
+            by_step.setdefault(clean(row["endpoint"]), {})[str(row["term"]), str(row["level"])] = numbers.count(
+                row["events"]
+            )
+    return BaselineTable(
+        groups=tuple("All patients" if level == "all" else GROUP_LABELS[level] for _, level in GROUPS),
+        contrasts=(),
+        rows=tuple(
+            BaselineRow(
+                step[0].upper() + step[1:], "", tuple(found.get(group, numbers.MISSING) for group in GROUPS), ()
+            )
+            for step, found in by_step.items()
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from phenotype.figures.style import write_file
 from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
 from phenotype.report.answer import answer
-from phenotype.report.baseline import baseline_table
+from phenotype.report.baseline import baseline_table, flow_table
 from phenotype.report.checklists import miflowcyt, remark
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.gating import fitted
@@ -169,6 +169,7 @@ def _content(results: Results, found: tuple[tables.Product, ...]) -> dict[str, A
         "robustness": results.robustness[results.robustness["shift"] == ""].to_dict("records"),
         "robustness_sentences": said.robustness,
         "baseline": baseline_table(results.estimates),
+        "patient_flow": flow_table(results.estimates),
         "outcomes": outcome_tables(results.estimates),
         "has_delta": "cliffs_delta" in results.comparisons,
         "has_bh": "p_adjusted_bh" in results.comparisons,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from phenotype.report.baseline import baseline_table
+from phenotype.report.baseline import baseline_table, flow_table
 
 
 def row(analysis, endpoint, term, level, **rest):
@@ -47,3 +47,20 @@ def test_a_study_without_covariates_has_no_table_1():
     """No heading over nothing."""
     assert baseline_table(ESTIMATES.head(0)).rows == ()
     assert baseline_table(pd.DataFrame({"analysis": []})).rows == ()
+
+
+def test_the_flow_counts_patients_of_each_group_at_each_step():
+    """Who is in an estimate, and of whom it could have been: the same columns as Table 1."""
+    rows = pd.DataFrame(
+        [
+            row("flow", "patients", "", "all", n=141, events=141),
+            row("flow", "peak of expansion", "", "all", n=141, events=136),
+            row("flow", "peak of expansion", "asct_group", "within_1y", n=12, events=11),
+        ]
+    )
+
+    table = flow_table(rows)
+
+    assert [line.name for line in table.rows] == ["Patients", "Peak of expansion"]
+    assert table.rows[1].cells == ("136", "–", "–", "–", "11")
+    assert flow_table(rows.head(0)).rows == ()
