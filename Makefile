@@ -25,7 +25,7 @@ $(VENV)/.test: $(VENV)/.run
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "Adding Chromium, in which the report is tested"; \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium libpangoft2-1.0-0; } >/dev/null 2>&1 \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium libpangoft2-1.0-0 fonts-dejavu-core; } >/dev/null 2>&1 \
 		|| echo "Chromium cannot be installed here: the tests in a browser will be skipped, and say so"; \
 	}
 	@touch $@
