@@ -425,6 +425,19 @@ def patient_fractions(subsets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return wide.reindex(columns=list(SUBSETS))
 
 
+def not_gated(rows: Sequence[SampleRow], results: SampleResult) -> dict[str, str]:
+    """Return each patient with a product of whom none could be gated, and the stage at which the first one stopped."""
+    gated = {row["sample_id"] for row in results.populations}
+    stages = {failure["file"]: failure["stage"] for failure in reversed(results.failures)}
+    products = [row for row in rows if row.role == "product"]
+    served = {row.patient_id for row in products if row.sample_id in gated}
+    found: dict[str, str] = {}
+    for row in products:
+        if row.patient_id not in served:
+            found.setdefault(row.patient_id, stages.get(row.tube, ""))
+    return found
+
+
 def _manifest(
     plan: Plan,
     hashes: Hashes,
@@ -467,6 +480,7 @@ def _manifest(
             "without_clinical": list(plan.join.without_clinical),
             "without_product": list(plan.join.without_product),
         },
+        "not_gated": not_gated(plan.rows, results),
         "notes": list(plan.notes),
         "seconds": round(seconds, 1),
         "processes": os.cpu_count(),

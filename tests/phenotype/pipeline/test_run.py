@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ import pytest
 
 from gating import read_fcs, write_fcs
 from phenotype.analyses import cohort_of
-from phenotype.pipeline.run import patient_fractions, run_study
+from phenotype.pipeline.run import not_gated, patient_fractions, run_study
+from phenotype.pipeline.work import SampleResult
+from phenotype.samples import SampleRow
 from phenotype.study import Analyses
 
 MATRIX = """BV421-A,BV510-A,PE-A,PE-Cy5-A,APC-H7-A
@@ -208,6 +211,22 @@ def test_a_patient_whose_product_was_stained_twice_counts_once_with_the_mean(fra
     rows = [subset_row("P1", f"s{i}", fraction) for i, fraction in enumerate(fractions)]
 
     assert patient_fractions(rows)["naive"].tolist() == [expected]
+
+
+def test_patients_without_gates_have_the_stage_at_which_their_product_stopped():
+    """The report says of every patient who is missing why; one with a second tube that was gated is not missing."""
+    rows = [
+        SampleRow(f"s{i}", f"{i}.fcs", Path(f"{i}.fcs"), patient, role)
+        for i, (patient, role) in enumerate(
+            [("P1", "product"), ("P2", "product"), ("P2", "product"), ("P3", "product"), ("P3", "product"),
+             ("P4", "monitoring"), ("", "fmo")]
+        )
+    ]  # fmt: skip
+    failures = [{"file": f"{i}.fcs", "stage": stage, "error": ""} for i, stage in
+                [(1, "read"), (3, "panel"), (3, "gate"), (4, "gate"), (5, "read"), (6, "read control")]]  # fmt: skip
+    result = SampleResult(populations=[{"sample_id": "s0"}, {"sample_id": "s2"}], failures=failures)
+
+    assert not_gated(rows, result) == {"P3": "panel"}
 
 
 def test_cells_in_blood_after_infusion_are_not_the_product(finished):
