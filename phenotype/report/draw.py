@@ -12,6 +12,7 @@ from phenotype.figures.outcomes import LEVELS, draw_outcomes
 from phenotype.figures.robustness import draw_robustness
 from phenotype.figures.style import save_figure
 from phenotype.figures.subsets import CONTRASTS, dots_of, draw_control, draw_figure_4
+from phenotype.report.flow import flow_picture
 from phenotype.report.gating import GatePictures, draw_gates
 from phenotype.report.outcome_figures import outcome_pictures
 from phenotype.report.outcomes import curve_words
@@ -54,7 +55,7 @@ def draw_figures(results: Results, *, jobs: int = 1) -> Figures:
     jobs
         Worker processes for the gating figures.
     """
-    subsets = [draw(results) for draw in (_figure_4, _moved, _control, _drift)]
+    subsets = [draw(results) for draw in (flow_picture, _figure_4, _moved, _control, _drift)]
     by_group = [draw(results) for draw in (_by_asct, _by_time)]
     outcomes = [*outcome_pictures(results), *by_group, *patient_pictures(results)]
     found = [picture for picture in (*subsets, *outcomes) if picture is not None]

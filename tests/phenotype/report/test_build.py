@@ -277,7 +277,7 @@ def test_figures_leave_their_numbers_beside_them(built):
 
     assert names == {
         "figure_4_patients.csv", "figure_4_composition.csv", "car_negative_control.csv", "moved_gates.csv",
-        "contact_sheets.csv",
+        "contact_sheets.csv", "cohort_flow.csv",
     }  # fmt: skip
 
 
