@@ -162,9 +162,11 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "compared_with": "matrix it is held against", "their_coefficient": "there", "difference": "there minus here",
     }),
     "channels": ("a channel of a layout, as the files describe it", {
-        "layout": "files that say the same; 1 has most samples", "samples": "that have it", "cytometer": "$CYT",
-        "channel": "$PnN", "marker": "$PnS", "range": "$PnR", "amplification": "$PnE", "gain": "$PnG",
-        "voltage": "$PnV", "filter": "$PnF", "excitation_nm": "$PnL", "power_mw": "$PnO",
+        "layout": "files that say the same; 1 has most samples", "samples": "that have it",
+        "cytometer": "model, of $CYT", "channel": "$PnN", "marker": "$PnS", "range": "$PnR",
+        "amplification": "$PnE", "gain": "$PnG", "voltage": "$PnV", "filter": "$PnF",
+        "excitation_nm": "$PnL", "power_mw": "$PnO",
+        "transform": "scale of its gates; its name alone where samples differ in parameters",
     }),
 }  # fmt: skip
 """By table, in reading order: what a row is, and its columns; '' is what the column means in every table."""

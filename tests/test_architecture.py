@@ -15,7 +15,7 @@ GATING = [
 PHENOTYPE = [
     "errors", "cells", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples", "references",
     "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions",
-    "frequencies", "plausible", "quality", "drift", "review_list", "spillover", "instrument", "provenance", "panels",
+    "frequencies", "plausible", "quality", "drift", "review_list", "spillover", "provenance", "instrument", "panels",
     "figures", "report", "pipeline", "single", "info", "survey", "export", "deidentify", "simulate", "progress",
     "cli", "__main__",
 ]  # fmt: skip

@@ -14,12 +14,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from gating import FCSMetadata
+from phenotype.instrument import NUMBERS, models_in
 from phenotype.quality import clock_seconds
 from phenotype.survey.batches import parse_cytometer_date
 
 __all__ = ["Dates", "safe_keywords"]
 
-_NUMBERS = r"[-+0-9., eE]{1,24}"
 _TYPES = (
     "Forward_Scatter|Side_Scatter|Raw_Fluorescence|Unmixed_Fluorescence|Mass|Time|Index|Electronic_Volume|"
     "Classification"
@@ -30,37 +30,30 @@ ALLOWED: Mapping[str, tuple[str, str]] = MappingProxyType(
         r"\$BYTEORD": (r"[1-8, ]{1,24}", "order of bytes; digits and commas"),
         r"\$DATATYPE": (r"[FDI]", "one letter"),
         r"\$P\d+B": (r"\d{1,3}", "bits of a number"),
-        r"\$P\d+E": (_NUMBERS, "decades of a logarithmic amplifier"),
-        r"\$P\d+G": (_NUMBERS, "gain"),
-        r"\$P\d+R": (_NUMBERS, "top of the scale"),
+        r"\$P\d+E": (NUMBERS, "decades of a logarithmic amplifier"),
+        r"\$P\d+G": (NUMBERS, "gain"),
+        r"\$P\d+R": (NUMBERS, "top of the scale"),
         r"\$P\d+DATATYPE": (r"[FDI]", "one letter"),
-        r"\$TIMESTEP": (_NUMBERS, "seconds of a tick of the Time channel"),
+        r"\$TIMESTEP": (NUMBERS, "seconds of a tick of the Time channel"),
         # ---- what was measured, and how
         r"\$P\d+N": (r".+", "name of a channel: free text, needed"),
         r"\$P\d+S": (r".+", "name of a marker: free text, needed"),
-        r"\$P\d+V": (_NUMBERS, "voltage of a detector"),
-        r"\$P\d+[LOP]": (_NUMBERS, "wavelength and power of a laser, percent of light"),
-        r"\$P\d+D": (rf"(Linear|Logarithmic),{_NUMBERS}", "recommended axis"),
+        r"\$P\d+V": (NUMBERS, "voltage of a detector"),
+        r"\$P\d+[LOP]": (NUMBERS, "wavelength and power of a laser, percent of light"),
+        r"\$P\d+D": (rf"(Linear|Logarithmic),{NUMBERS}", "recommended axis"),
         r"P\d+DISPLAY": (r"LIN|LOG", "recommended axis"),
         r"\$P\d+TYPE": (_TYPES, "kind of a channel, from a list"),
         r"\$P\d+FEATURE": (r"Area|Height|Width", "of the pulse, from a list"),
-        r"\$DFC\d+TO\d+": (_NUMBERS, "spillover in percent"),
-        r"\$VOL": (_NUMBERS, "nanolitres measured"),
+        r"\$DFC\d+TO\d+": (NUMBERS, "spillover in percent"),
+        r"\$VOL": (NUMBERS, "nanolitres measured"),
         r"\$ABRT|\$LOST": (r"[0-9 ]{1,12}", "events that were lost"),
         r"APPLY COMPENSATION": (r"TRUE|FALSE", "whether the cytometer showed compensated values"),
+        r"DEIDENTIFIED": (r"SHIFTED|YEAR|NONE", "what became of the date: it is not that of acquisition"),
         r"SYNTHETIC": (r"TRUE|YES|1", "no patient's data: the one thing that must not get lost"),
     }
 )
 """Keyword, form of its value, and why it may stay."""
 _SPILLOVER = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP")
-_MODELS = re.compile(
-    r"(?i)(northern lights|aurora|lsr ?ii|lsr ?fortessa(?: ?x-?20)?|fortessa|facs ?(?:aria|array|calibur|canto|celesta|"
-    r"count|discover|duet|jazz|lyric|melody|scan|sort|symphony|vantage|verse|via)(?: ?(?:iii|ii|fusion|plus))?|"
-    r"canto(?: ?ii)?|celesta|symphony(?: ?a[135])?|lyric|calibur|accuri|navios(?: ?ex)?|gallios|dxflex|"
-    r"cytoflex(?: ?(?:s|lx))?|attune(?: ?nxt)?|macsquant|id7000|sa3800|ze5|novocyte|quanteon|penteon|guava|ique|influx|"
-    r"discover|cytometer|synthetic)\b"
-)
-"""Models of cytometers: of $CYT, which a person may have completed, only these words stay."""
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
@@ -104,23 +97,25 @@ def safe_keywords(metadata: FCSMetadata, dates: Dates, own: Mapping[str, str]) -
     Returns
     -------
     dict
-        $BTIM is 00:00:00, and $ETIM the time that acquisition took, where both were there.
+        $BTIM is 00:00:00, and $ETIM the time that acquisition took, where both were there. DEIDENTIFIED says what
+        became of the date, so that nobody takes it for the day of acquisition.
 
     Examples
     --------
     >>> said = {"$P1N": "FSC-A", "$P2N": "PE-A", "$P1V": "Smith", "$CYT": "Canto II of Dr. Smith", "TUBE NAME": "Smith"}
     >>> safe_keywords(FCSMetadata("pt01.fcs", "FCS3.0", said, (), 3), Dates(), {"GUID": "00ff"})
-    {'$P1N': 'FSC-A', '$P2N': 'PE-A', '$CYT': 'Canto II', 'GUID': '00ff'}
+    {'$P1N': 'FSC-A', '$P2N': 'PE-A', '$CYT': 'Canto II', 'DEIDENTIFIED': 'shifted', 'GUID': '00ff'}
     """
     keywords = metadata.keywords
     stripped = {keyword: value.strip(" \0") for keyword, value in metadata.keywords.items()}
     kept = {keyword: value for keyword, value in stripped.items() if _is_safe(keyword, value, metadata)}
     kept |= {keyword: keywords[keyword] for keyword in _SPILLOVER if _is_matrix(keywords.get(keyword, ""))}
     changed = {
-        "$CYT": " ".join(_MODELS.findall(keywords.get("$CYT", ""))),
+        "$CYT": models_in(keywords.get("$CYT", "")),
         "$DATE": dates.text(keywords.get("$DATE", "").strip() or keywords.get("$BEGINDATETIME", "")),
         **_clock(keywords.get("$BTIM", ""), keywords.get("$ETIM", "")),
         "$ORIGINALITY": _originality(metadata),
+        "DEIDENTIFIED": dates.form,
         **own,
     }
     return kept | {keyword: value for keyword, value in changed.items() if value}
@@ -142,7 +137,7 @@ def _is_matrix(value: str) -> bool:
         return False
     count = int(first)
     numbers = fields[count:] if len(fields) == count * (count + 1) else fields
-    return len(numbers) == count * count and all(re.fullmatch(_NUMBERS, number) for number in numbers)
+    return len(numbers) == count * count and all(re.fullmatch(NUMBERS, number) for number in numbers)
 
 
 def _originality(metadata: FCSMetadata) -> str:

@@ -18,7 +18,7 @@ from phenotype import __version__
 from phenotype.analyses import cohort_of, curve_table, estimate
 from phenotype.drift import DRIFT_COLUMNS, check_outliers, drift_rows
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS, SUBSET_COLUMNS, THRESHOLD_COLUMNS, SampleKey
-from phenotype.instrument import CHANNEL_COLUMNS, channel_rows
+from phenotype.instrument import CHANNEL_COLUMNS, acquisition, channel_rows, transforms_of
 from phenotype.panels import panels_are_whole
 from phenotype.pipeline.files import GATED_ROLES
 from phenotype.pipeline.ledger import file_hash, key_of, load_result, store_result
@@ -119,7 +119,8 @@ def run_study(
         review = review_rows(results.thresholds, results.gates, results.quality, results.failures)
         write_rows(folder / "review.csv", REVIEW_COLUMNS, review)
         tables = _write_tables(plan, results, folder)
-        write_rows(folder / "channels.csv", CHANNEL_COLUMNS, channel_rows(_metadata_of(plan, results)))
+        channels = channel_rows(_metadata_of(plan, results), transforms_of(results.gates))
+        write_rows(folder / "channels.csv", CHANNEL_COLUMNS, channels)
         write_rows(folder / "spillover.csv", SPILLOVER_COLUMNS, coefficients)
         hashes_of_stains = {file: digest for found in stains.values() for file, digest in found.hashes.items()}
         seconds = time.perf_counter() - started
@@ -467,6 +468,7 @@ def _manifest(
             for row in plan.recipe.template.rows
         ],
         "alternatives": alternative_notes(study.alternatives),
+        "acquisition": acquisition(_metadata_of(plan, results).values(), date.today()),
         "inputs": inputs,
         "seed": None,
         "counts": {

@@ -313,6 +313,7 @@ def test_dates_in_three_forms(form, expected):
     kept = safe_keywords(metadata, Dates(form, -2), {})
 
     assert kept.get("$DATE") == expected
+    assert kept["DEIDENTIFIED"] == form
     assert (kept["$BTIM"], kept["$ETIM"]) == ("00:00:00", "00:01:30")
 
 
@@ -328,7 +329,7 @@ def test_every_keyword_that_decides_how_data_is_read_is_allowed():
     said = {"$BYTEORD": "1,2", "$DATATYPE": "I", "$P1B": "16", "$P1E": "4,1", "$P1G": "8", "$P1R": "1024"}
     said |= {"$P1DATATYPE": "I", "$P1N": "FL1-H", "$P1S": "CD3", "$TIMESTEP": "1e-3", "$P1V": "512.5"}
 
-    assert safe_keywords(read_fcs_metadata_of(said), Dates(), {}) == said
+    assert safe_keywords(read_fcs_metadata_of(said), Dates(), {}) == said | {"DEIDENTIFIED": "shifted"}
     assert all(why for _, why in ALLOWED.values())
 
 
