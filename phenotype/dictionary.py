@@ -168,6 +168,15 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "excitation_nm": "$PnL", "power_mw": "$PnO",
         "transform": "scale of its gates; its name alone where samples differ in parameters",
     }),
+    "checklists": ("an item of MIFlowCyt or REMARK", {
+        "checklist": "which", "item": "its number there", "asks": "what it asks for",
+        "answer": "what is known, or what to add and where", "known": "1: nothing is left to add",
+        "where": "section of the report, or file",
+    }),
+    "remark_profile": ("a step of the flow of patients, or an analysis", {
+        "part": "patients or analyses", "what": "the step or analysis", "variables": "what was held against it",
+        "patients": "how many, or from the least to the most", "events": "likewise",
+    }),
 }  # fmt: skip
 """By table, in reading order: what a row is, and its columns; '' is what the column means in every table."""
 

@@ -218,8 +218,16 @@ class About(_Section):
     """Marker to clone, fluorochrome, vendor and catalogue number."""
     instrument: Text | None = None
     """Maker, model, software, and how it was set up and checked."""
+    detectors: Text | None = None
+    """Lasers, filters and voltages, as far as the files do not say."""
     blinding: Text | None = None
     """Whether who gated knew group or outcome."""
+    patients: Text | None = None
+    """Where patients are from, and by what criteria they were taken in and left out."""
+    design: Text | None = None
+    """Looking back or ahead, period, end of follow-up."""
+    cut_points: Text | None = None
+    """How limits were chosen, and whether before the data were looked at."""
     sample_size: Text | None = None
     """Why so many patients."""
     data: Text | None = None

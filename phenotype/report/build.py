@@ -18,7 +18,7 @@ from phenotype.figures.subsets import CONTRASTS
 from phenotype.report import tables, text
 from phenotype.report.answer import answer
 from phenotype.report.baseline import baseline_table, flow_table
-from phenotype.report.checklists import miflowcyt, remark
+from phenotype.report.checklists import miflowcyt, remark, remark_profile, write_checklists
 from phenotype.report.draw import Figures, draw_figures
 from phenotype.report.gating import fitted
 from phenotype.report.methods import methods
@@ -69,6 +69,7 @@ def build_report(folder: Path, *, jobs: int = 1) -> Path:
     if len(page) > LARGEST:
         gates = fitted(figures.gates, LARGEST - (len(page) - figures.gates.packed))
         page = render(results, replace(figures, gates=gates))
+    write_checklists(results)
     path = folder / "report.html"
     write_file(path, page.encode("utf-8"))
     return path
@@ -191,6 +192,7 @@ def _content(results: Results, found: tuple[tables.Product, ...]) -> dict[str, A
         "inputs": _inside(run, "inputs"),
         "methods": methods(results),
         "checklists": {"MIFlowCyt": miflowcyt(results), "REMARK": remark(results)},
+        "remark_profile": remark_profile(results),
         "channels": results.channels.to_dict("records"),
     }
 

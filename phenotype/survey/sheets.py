@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phenotype.cells import cell
 from phenotype.errors import StudyError
+from phenotype.study import About
 from phenotype.subsets import DEFAULT_TEMPLATE
 from phenotype.survey.markers import Carried
 from phenotype.survey.proposals import OF_PATIENTS, Proposal, Survey
@@ -111,7 +112,9 @@ def study_text(survey: Survey) -> str:
         "within_days = 365             # up to and including: within_1y\n\n"
         "[markers]                     # marker in gating.csv = what your files call it\n"
         f"{''.join(_marker_lines(survey))}\n"
-        f"# Batches, as in samples.csv\n{''.join(_batch_lines(survey))}"
+        f"# Batches, as in samples.csv\n{''.join(_batch_lines(survey))}\n"
+        "# What no file says, for the checklists of the report; take away the # of a line to fill it in\n"
+        f"# [about]\n{''.join(_about_lines())}"
     )
 
 
@@ -144,6 +147,13 @@ def undecided(found: Sequence[Carried]) -> str:
 def _batch_lines(survey: Survey) -> Iterator[str]:
     for batch in survey.batches:
         yield f"# {one_line(f'{batch.name}: {batch.stands_for}, {len(batch.members)} tubes')}\n"
+
+
+def _about_lines() -> Iterator[str]:
+    """Yield a commented line for each word of [about]."""
+    words = [name for name in About.model_fields if name != "antibodies"]
+    yield from (f'# {name} = ""\n' for name in words)
+    yield '# [about.antibodies]\n# CD3 = "clone, fluorochrome, vendor, catalogue number"\n'
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from phenotype.errors import StudyError
 from phenotype.pipeline import check_study
 from phenotype.samples import read_samples
-from phenotype.study import read_study
+from phenotype.study import About, read_study
 from phenotype.survey import survey_folder, survey_lines, write_study
 from phenotype.survey.sheets import samples_text, study_text
 
@@ -174,3 +174,13 @@ def test_columns_are_there_only_where_they_tell_something(look, tube):
 def test_batches_stand_in_the_study_file(look):
     """So that B1 can be looked up a year later."""
     assert "# B1: 2024-03-01, LSR, 2 tubes\n" in study_text(look("P01.fcs", "P02.fcs"))
+
+
+def test_what_no_file_says_is_there_to_be_filled_in(look):
+    """Commented, so that nothing is said which nobody wrote; and every line is one that the study takes."""
+    text = study_text(look("P01.fcs"))
+    shown = text[text.index("# [about]") :].replace("# ", "").replace('""', '"words"')
+
+    assert "about" not in tomllib.loads(text)
+    assert set(tomllib.loads(shown)["about"]) == set(About.model_fields)
+    assert About.model_validate(tomllib.loads(shown)["about"]).antibodies
