@@ -22,7 +22,7 @@ __all__ = ["Part", "Step", "draw_flow"]
 WIDTH, EDGE = 10.2, 0.25
 LINE = 0.17
 """Inches from one line of text to the next: 8 points and half as much between them."""
-PAD, GAP = 0.11, 0.28
+PAD, GAP, INDENT = 0.11, 0.28, 0.12
 SPINE = 3.9
 """Inches across of the boxes on the left; the longest of their names is 3.3 wide."""
 SIDE = 5.0
@@ -122,9 +122,9 @@ def _tops(spine: Sequence[Step], branches: dict[str, dict[int, Step]]) -> tuple[
 def _lines(step: Step) -> list[str]:
     """Return the text of a box: its name with n, then its parts."""
     shown, rest = step.parts[:MOST_PARTS], step.parts[MOST_PARTS:]
-    lines = [_line(step), *(f"    {_line(part)}" for part in shown)]
+    lines = [_line(step), *map(_line, shown)]
     if rest:
-        lines.append(f"    {len(rest)} other reasons: {numbers.count(sum(part.n for part in rest))}")
+        lines.append(f"{len(rest)} other reasons: {numbers.count(sum(part.n for part in rest))}")
     return lines
 
 
@@ -138,13 +138,16 @@ def _height(lines: int) -> float:
 
 
 def _box(ax: Axes, place: tuple[float, float, float], lines: Sequence[str], *, dashed: bool = False) -> float:
-    """Draw a box with its text from left, top and width; return its bottom."""
+    """Draw a box from left, top and width, with its name and, a little to the right, its parts; return its bottom.
+
+    The name of a step is bold.
+    """
     left, top, width = place
     height = _height(len(lines))
     _frame(ax, left, top, width, height, dashed=dashed)
     for i, line in enumerate(lines):
-        weight = "bold" if i == 0 and not dashed and left == EDGE else "normal"
-        ax.text(left + PAD, top + PAD + LINE * (i + 0.5), line, va="center", weight=weight)
+        x, weight = left + PAD + (INDENT if i else 0), "bold" if left == EDGE else "normal"
+        ax.text(x, top + PAD + LINE * (i + 0.5), line, va="center", weight=weight)
     return top + height
 
 
@@ -198,6 +201,5 @@ def _group_text(ax: Axes, group: Step, place: tuple[float, float, float]) -> Non
     ax.plot([left + PAD, left + width - PAD], [rule, rule], color=MUTED, linewidth=0.5)
     for i, part in enumerate(group.parts):
         line = y + PAD + LINE * (i + 1)
-        inside = 0.0 if i == 0 else 0.1
-        ax.text(left + PAD + inside, line, drawable(part.words, 24), va="center", size=size, color=INK)
+        ax.text(left + PAD + (INDENT if i else 0), line, drawable(part.words, 24), va="center", size=size, color=INK)
         ax.text(left + width - PAD, line, numbers.count(part.n), va="center", ha="right", size=size, color=INK)

@@ -310,7 +310,7 @@ def _relapse(results: Results, cite: Cite) -> str:
     if _has(results, "fine_gray_univariable") or _has(results, "fine_gray_multivariable"):
         said.append(f"subdistribution hazard ratios by Fine and Gray {cite('fine_gray')}")
     if _has(results, "cause_specific_univariable") or _has(results, "cause_specific_multivariable"):
-        penalty = f", of a monotone likelihood with Firth's penalty {cite('firth', 'firth_cox')}"
+        penalty = f", those of a monotone likelihood with Firth's penalty {cite('firth', 'firth_cox')}"
         said.append(
             f"cause-specific hazard ratios by Cox models {cite('cox')}"
             + (penalty if _method(results, "cause_specific_", "Firth") else "")
