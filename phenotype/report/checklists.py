@@ -128,7 +128,7 @@ def remark(results: Results) -> tuple[Item, ...]:
 
 
 _PROFILE = (
-    ("response_rate", "Share with {}"),
+    ("response_rate", "{}: share of those who could be evaluated"),
     ("log_rank", "Curves of {}, compared between groups"),
     ("landmark_log_rank", "Curves of {} from the landmark, by response"),
     ("gray_test", "Incidence of {}, compared between groups"),
@@ -138,7 +138,7 @@ _PROFILE = (
     ("cox_multivariable", "{}, all covariates together"),
     ("fine_gray_univariable", "{}, each covariate alone"),
     ("fine_gray_multivariable", "{}, all covariates together"),
-    ("subset_correlation", "{}, with time since ASCT and with the peak"),
+    ("subset_correlation", "{}, correlations"),
     ("expansion_test", "{}, compared between groups"),
 )
 """Analyses of estimates.csv in the profile, and what is said of an endpoint."""
@@ -299,7 +299,9 @@ def _endpoints(results: Results) -> Item:
 def _associations(results: Results) -> Item:
     """Say with what the subsets were held together."""
     said = ["ASCT: Figure 4"] if results.comparisons["p_value"].notna().any() else []
-    said += ["time since ASCT and peak expansion: Outcomes"] if _has(results, "subset_correlation") else []
+    rows = [row for row in _rows(results, "subset_correlation") if pd.notna(row["estimate"])]
+    terms = [_words(term) for term in dict.fromkeys(clean(row.get("term")) for row in rows)]
+    said += [f"{listed(terms)}: Outcomes"] if terms else []
     answer = f"Subsets by {'; by '.join(said)}." if said else "No comparison could be made."
     return Item("14", "Marker against other variables", answer, bool(said), "Subsets by group")
 
@@ -383,12 +385,12 @@ def _follow_up(results: Results) -> str:
 
 def _covariates(results: Results) -> str:
     names: Any = ((results.run.get("settings") or {}).get("analyses") or {}).get("covariates") or ()
-    return f"In the models: {listed([clean(name).replace('_', ' ') for name in names]) or 'none'} (study.toml)."
+    return f"Named for the models: {listed([clean(name).replace('_', ' ') for name in names]) or 'none'} (study.toml)."
 
 
 def _missing(results: Results) -> str:
     sets = ((results.run.get("settings") or {}).get("analyses") or {}).get("imputations", 0)
-    complete = "Patients without a value are left out of its model, and counted"
+    complete = "Patients without a value are left out of the models that need it, and counted"
     return f"{complete}; beside it {numbers.count(sets)} imputations." if sets else f"{complete}."
 
 

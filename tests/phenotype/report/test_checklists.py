@@ -147,6 +147,18 @@ def test_endpoints_are_those_with_a_number(tables):
     assert response.answer == "Response: IMWG. Rules: Methods."
 
 
+def test_the_subsets_are_held_against_what_was_measured(tables):
+    """Without kinetics nothing was said of the peak."""
+    row = ("subset_correlation", "naive", "months_from_asct", 8.0, None, 0.3)
+    peak = ("subset_correlation", "naive", "cart_pct_of_t_cmax", 20.0, None, 0.2)
+    alone, both = (
+        by_number(remark(replace(tables, estimates=rows_of(*rows))))["14"].answer for rows in ([row], [row, peak])
+    )
+
+    assert alone == "Subsets by ASCT: Figure 4; by months since ASCT: Outcomes."
+    assert "by months since ASCT and peak of CAR-T cells, % of T cells: Outcomes" in both
+
+
 def test_the_profile_has_patients_and_events_of_each_analysis(tables):
     """As REMARK asks: a reader sees of how many patients and events every estimate is."""
     estimates = rows_of(
@@ -171,7 +183,7 @@ def test_a_rate_of_a_group_is_not_that_of_all(tables):
         rows_of(("response_rate", "CR", "", 20.0, 9.0, 0.45)).assign(level="all"),
         rows_of(("response_rate", "CR", "asct", 8.0, 2.0, 0.25)).assign(level="asct"),
     ])  # fmt: skip
-    (line,) = [row for row in remark_profile(replace(tables, estimates=table)) if row.what == "Share with CR"]
+    (line,) = [row for row in remark_profile(replace(tables, estimates=table)) if row.what.startswith("CR: share")]
 
     assert (line.patients, line.events) == ("20", "9")
 
