@@ -15,7 +15,7 @@ from phenotype.figures.scene import Area, Box, Grid, Group, Line, Scene, Strokes
 def painted(*items, dpi=72):
     """Return a scene of 40 x 20 points as RGB, (20, 40, 3) at 72 dots to the inch."""
     with Image.open(io.BytesIO(png_of(Scene(40, 20, items), dpi))) as image:
-        return np.asarray(image)
+        return np.asarray(image.convert("RGB"))
 
 
 def test_words_are_letters_whatever_they_are():
@@ -59,7 +59,7 @@ def test_the_grid_in_an_svg_is_the_same_picture():
     with Image.open(io.BytesIO(data)) as inside:
         shades = np.asarray(inside.convert("RGBA"))
     with Image.open(io.BytesIO(png_of(Scene(4, 4, (Grid(0, 0, 4, 4, levels),)), 72))) as image:
-        printed = np.asarray(image)
+        printed = np.asarray(image.convert("RGB"))
 
     assert (shades[..., 3] == np.where(levels > 0, 255, 0)).all()
     assert (shades[..., :3][levels > 0] == printed[levels > 0]).all()
@@ -117,6 +117,25 @@ def test_areas_and_strokes_are_drawn():
 
     assert image[5, 5].tolist() == [255, 0, 0]
     assert set(np.nonzero((image == (0, 0, 255)).all(axis=2))[1].tolist()) == {20, 30}
+
+
+def test_a_veil_lets_through_what_is_below():
+    """A label hides no events: they are paler, not gone."""
+    bare, veiled = (
+        painted(Box(0, 0, 40, 20, "#12355b")),
+        painted(Box(0, 0, 40, 20, "#12355b"), Box(0, 0, 9, 9, opacity=0.8)),
+    )
+
+    assert bare[5, 5].tolist() == [18, 53, 91]
+    assert veiled[5, 5].min() > 180
+    assert veiled[5, 5].tolist() != [255, 255, 255]
+    assert veiled[15, 30].tolist() == [18, 53, 91]
+
+
+def test_more_colours_than_a_palette_holds_are_refused():
+    """Wrong colours would be wrong populations."""
+    with pytest.raises(ValueError, match="a palette holds 42"):
+        painted(*(Box(0, 0, 1, 1, f"#{i:02x}0000") for i in range(1, 60)))
 
 
 def test_twice_the_same_bytes():
