@@ -7,12 +7,13 @@ that rest on the same evidence move together: the four quadrants of one pair, an
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gating.gates import BooleanGate
+from gating.gates import BooleanGate, QuadrantGate, RangeGate
 from gating.populations import GatedSample, Population
 from gating.template import ROOT
 from gating.thresholds import Threshold
@@ -23,8 +24,12 @@ __all__ = ["plausible_counts", "shifted_counts"]
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Members = NDArray[np.bool_]
+Draws = NDArray[np.uint8]
+"""Membership in every draw: (n, bytes), a bit per draw; or (n, 1) of whole bytes where all draws agree."""
 Distances = Callable[[Threshold], Numbers]
 """How far each draw moves a threshold, (d,), display scale."""
+_BLOCK = 255
+"""Events counted at a time."""
 
 
 def plausible_counts(gated: GatedSample, populations: Sequence[str], *, draws: int) -> Counts:
@@ -101,18 +106,91 @@ def _recount(gated: GatedSample, populations: Sequence[str], distances: Distance
         for population in chain
         if population.name not in moved and not isinstance(population.gate, BooleanGate)
     ]
-    chosen, weights = _representatives(gated, fixed, list(moved.values()))
+    chosen, alone, weights = _representatives(gated, fixed, list(moved.values()))
     events = gated.sample.events[chosen]
-    known = {population.name: _inside(gated, population, events) for population in fixed}
-    counts = np.empty((draws, len(populations)), dtype=np.int64)
-    for draw in range(draws):
-        members = {ROOT: np.ones(len(chosen), dtype=bool)}
-        for population in chain:
-            members[population.name] = members[population.parent] & _members(
-                population, events, members, known, moved, draw
-            )
-        counts[draw] = [int(weights[members[name]].sum()) for name in populations]
-    return counts
+    sides = _Sides(events, draws)
+    members: dict[str, Draws] = {ROOT: np.full((len(events), 1), 255, dtype=np.uint8)}
+    for population in chain:
+        gate = population.gate
+        if isinstance(gate, BooleanGate):
+            inside = _combined(gate, [members[name] for name in gate.operands])
+        elif population.name in moved:
+            inside = sides.within(moved[population.name])
+        else:
+            inside = _in_all_draws(_inside(gated, population, events))
+        members[population.name] = members[population.parent] & inside
+    return np.column_stack([_counted(members[name], alone, weights, draws) for name in populations])
+
+
+def _in_all_draws(members: Members) -> Draws:
+    """Return membership that no draw changes, (n, 1): it stands for all bytes of a row."""
+    return np.where(members, np.uint8(255), np.uint8(0))[:, None]
+
+
+def _combined(gate: BooleanGate, operands: Sequence[Draws]) -> Draws:
+    """Return what :meth:`gating.gates.BooleanGate.combine` does, in every draw."""
+    if gate.operation == "not":
+        return np.bitwise_not(operands[0])
+    return reduce(np.bitwise_and if gate.operation == "and" else np.bitwise_or, operands)
+
+
+def _counted(members: Draws, alone: int, weights: Counts, draws: int) -> Counts:
+    """Return how many events each draw has, (draws,): the first rows stand for themselves, the others by weight."""
+    members = np.broadcast_to(members, (len(members), -(-draws // 8)))
+    total = np.zeros(draws, dtype=np.int64)
+    for start in range(0, alone, _BLOCK):
+        bits = np.unpackbits(members[start : min(start + _BLOCK, alone)], axis=1, count=draws)
+        total += bits.sum(axis=0, dtype=np.uint8)  # a block has no more events than a byte can count
+    settled = np.unpackbits(members[alone:], axis=1, count=draws)
+    return total + weights @ settled.astype(np.int64)
+
+
+@dataclass(slots=True, eq=False)
+class _Sides:
+    """On which side of moving thresholds events lie, a bit per draw; quadrants that share a threshold share the bits.
+
+    Among the values of a threshold in all draws, in ascending order, an event has one rank, and that says on which
+    side it is in each of them.
+    """
+
+    events: Numbers
+    draws: int
+    known: dict[tuple[int, bytes], Draws] = field(default_factory=dict)
+
+    def within(self, moved: _Moved) -> Draws:
+        """Return the events within a moving gate, (n, bytes)."""
+        gate, move = moved.population.gate, moved.population.move
+        if gate is None or isinstance(gate, BooleanGate) or move is None:
+            raise ValueError(f"{moved.population.name}: its gate does not move")
+        gates = [move(values) for values in moved.values.tolist()]
+        if isinstance(gate, QuadrantGate):
+            limits = np.array([one.thresholds for one in gates if isinstance(one, QuadrantGate)])
+            parts = [
+                self.above(column, limits[:, axis]) if sign == "+" else self.below(column, limits[:, axis])
+                for axis, (column, sign) in enumerate(zip(moved.columns, gate.signs, strict=True))
+            ]
+            return parts[0] & parts[1]
+        if isinstance(gate, RangeGate):
+            ranges = np.array([(one.minimum, one.maximum) for one in gates if isinstance(one, RangeGate)])
+            above = self.above(moved.columns[0], ranges[:, 0])
+            return above if np.isposinf(ranges[:, 1]).all() else above & self.below(moved.columns[0], ranges[:, 1])
+        return np.packbits([one.contains(self.events[:, moved.columns]) for one in gates], axis=0).T
+
+    def above(self, column: int, limits: Numbers) -> Draws:
+        """Return the events at or above a limit in each draw, (n, bytes); NaN is in none."""
+        key = (column, limits.tobytes())
+        if key not in self.known:
+            order = np.argsort(limits, kind="stable")
+            values = self.events[:, column]
+            ranks = np.searchsorted(limits[order], values, side="right")
+            reached = np.zeros((self.draws + 1, self.draws), dtype=bool)
+            reached[:, order] = np.tri(self.draws + 1, self.draws, -1, dtype=bool)
+            self.known[key] = np.packbits(reached, axis=1)[np.where(np.isnan(values), 0, ranks)]
+        return self.known[key]
+
+    def below(self, column: int, limits: Numbers) -> Draws:
+        """Return the events below a limit in each draw, (n, bytes); NaN is in none."""
+        return np.bitwise_not(self.above(column, limits)) & _in_all_draws(~np.isnan(self.events[:, column]))
 
 
 def _chain(gated: GatedSample, populations: Sequence[str]) -> Iterator[Population]:
@@ -150,8 +228,8 @@ def _linear(threshold: Threshold, distances: Numbers) -> Numbers:
 
 def _representatives(
     gated: GatedSample, fixed: Sequence[Population], moved: Sequence[_Moved]
-) -> tuple[NDArray[np.int64], Counts]:
-    """Return events that stand for all others, and for how many.
+) -> tuple[NDArray[np.int64], int, Counts]:
+    """Return events that stand for all others: first those that stand for themselves, then, and for how many, the rest.
 
     An event that no draw moves across any threshold has the same fate in all of them as every event on the same sides
     of all thresholds, and within the same gates that do not move: one stands for them. The others stand for
@@ -175,7 +253,7 @@ def _representatives(
     alone = np.flatnonzero(moving)
     settled = np.flatnonzero(~moving)
     _, first, counts = np.unique(pattern[settled], return_index=True, return_counts=True)
-    return np.append(alone, settled[first]), np.append(np.ones(len(alone), dtype=np.int64), counts)
+    return np.append(alone, settled[first]), len(alone), counts
 
 
 def _joined(pattern: NDArray[np.int64], bit: Members) -> NDArray[np.int64]:
@@ -191,22 +269,3 @@ def _inside(gated: GatedSample, population: Population, events: Numbers) -> Memb
         raise ValueError(f"{population.name}: no gate on channels; a refused population cannot be counted")
     index = [channel.name for channel in gated.sample.channels]
     return gate.contains(events[:, [index.index(name) for name in gate.channels]])
-
-
-def _members(
-    population: Population,
-    events: Numbers,
-    members: Mapping[str, Members],
-    known: Mapping[str, Members],
-    moved: Mapping[str, _Moved],
-    draw: int,
-) -> Members:
-    """Return which events one gating has in a population's own gate."""
-    if isinstance(population.gate, BooleanGate):
-        return population.gate.combine([members[name] for name in population.gate.operands])
-    if population.name in known:
-        return known[population.name]
-    each = moved[population.name]
-    if population.move is None:
-        raise ValueError(f"{population.name}: its gate does not move")
-    return population.move(each.values[draw].tolist()).contains(events[:, each.columns])

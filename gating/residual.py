@@ -111,19 +111,20 @@ def residual_spillover(
     if len(columns) < LEAST_POSITIVE:
         return ()
     scales = [estimate_logicle(columns[:, i], top=top) for i, top in enumerate(tops)]
+    shown = [scale(column) for scale, column in zip(scales, columns.T, strict=True)]
     found = []
     for i, source in enumerate(detectors):
-        parts = _parts(columns[:, i], scales[i], tops[i])
+        parts = _parts(columns[:, i], shown[i], scales[i], tops[i])
         for j, target in enumerate(detectors):
             if parts and i != j:
-                pair = _pair(source, target, columns[:, i], columns[:, j], parts, scales[j])
+                pair = _pair(source, target, columns[:, i], columns[:, j], parts, shown[j])
                 found += [pair] if pair is not None else []
     return tuple(found)
 
 
-def _parts(values: Numbers, scale: Transform, top: float) -> list[NDArray[np.intp]]:
+def _parts(values: Numbers, shown: Numbers, scale: Transform, top: float) -> list[NDArray[np.intp]]:
     """Return the positive events, cut by brightness into equal parts; none where positives cannot be told."""
-    valley = deepest_valley(estimate_density(scale(values)), max_depth=MAX_DEPTH)
+    valley = deepest_valley(estimate_density(shown), max_depth=MAX_DEPTH)
     if valley is None:
         return []
     cut = float(scale.inverse(np.array([valley.position]))[0])
@@ -134,10 +135,10 @@ def _parts(values: Numbers, scale: Transform, top: float) -> list[NDArray[np.int
 
 
 def _pair(
-    source: str, target: str, x: Numbers, y: Numbers, parts: Sequence[NDArray[np.intp]], scale: Transform
+    source: str, target: str, x: Numbers, y: Numbers, parts: Sequence[NDArray[np.intp]], shown: Numbers
 ) -> ResidualSpillover | None:
     """Measure one pair; None where the target has no comparable negatives."""
-    negatives = [_negatives(y[part], scale) for part in parts]
+    negatives = [_negatives(y[part], shown[part]) for part in parts]
     shares = [one.share for one in negatives]
     if min(one.n for one in negatives) < LEAST_NEGATIVE or max(shares) > ALIKE * min(shares):
         return None
@@ -161,9 +162,8 @@ def _pair(
     )
 
 
-def _negatives(values: Numbers, scale: Transform) -> _Negatives:
+def _negatives(values: Numbers, shown: Numbers) -> _Negatives:
     """Return the lowest population: the events below the valley, or all where there is none."""
-    shown = scale(values)
     valley = deepest_valley(estimate_density(shown), max_depth=MAX_DEPTH, min_share=LEAST_SHARE)
     low = values if valley is None else values[shown < valley.position]
     median = float(np.median(low))
