@@ -84,6 +84,7 @@ from gating.references import NOTHING_TAUGHT, Reference, Taught
 from gating.residual import ResidualSpillover, residual_spillover
 from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
 from gating.spillover import SpilloverFit, StainFit, combine_stains, fit_spillover, fit_stain
+from gating.streaming import CountedPopulation, CountedSample, count_blocks, is_fixed
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
 from gating.transforms import (
@@ -111,6 +112,8 @@ __all__ = [
     "CompensationError",
     "ControlValues",
     "Controls",
+    "CountedPopulation",
+    "CountedSample",
     "Described",
     "EllipseGate",
     "ExchangeError",
@@ -153,6 +156,7 @@ __all__ = [
     "combine_stains",
     "compensate",
     "control_values",
+    "count_blocks",
     "decade",
     "decades",
     "declare_uncompensated",
@@ -164,6 +168,7 @@ __all__ = [
     "from_decades",
     "gate_from_coordinates",
     "gate_sample",
+    "is_fixed",
     "lessons_of",
     "marker_in",
     "missing",

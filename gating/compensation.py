@@ -26,6 +26,7 @@ __all__ = [
     "file_spillover",
     "parse_spillover",
     "read_spillover",
+    "unmixing",
 ]
 
 KEYWORDS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP")
@@ -222,12 +223,17 @@ def compensate(sample: Sample, spillover: Spillover) -> Sample:
     names = [channel.name for channel in sample.channels]
     columns = [names.index(channel) for channel in spillover.channels]
     events = sample.events.copy(order="K")
-    unmix = np.asarray(np.linalg.inv(spillover.matrix), dtype=np.float64)
+    unmix = unmixing(spillover)
     for start in range(0, len(events), BLOCK):
         block = events[start : start + BLOCK]
         block[:, columns] = _weighted_sums(np.ascontiguousarray(block[:, columns].T), unmix).T
     warnings = (*sample.warnings, *spillover.warnings)
     return replace(sample, events=events, compensation=spillover.source, warnings=warnings)
+
+
+def unmixing(spillover: Spillover) -> NDArray[np.float64]:
+    """Return what each detector (rows) gives to each fluorochrome's signal (columns), (k, k): the inverse."""
+    return np.asarray(np.linalg.inv(spillover.matrix), dtype=np.float64)
 
 
 def declare_uncompensated(sample: Sample, reason: str = "none (declared)") -> Sample:

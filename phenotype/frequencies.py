@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gating import GatedSample, Population, Threshold, decade
+from gating import CountedSample, GatedSample, Population, Threshold, decade
 from phenotype.statistics.proportions import one_sided_deviations, widened, wilson
 
 __all__ = [
@@ -72,7 +72,7 @@ class CountLimits:
     """Events in a subset for a fraction without a flag: 14 % coefficient of variation."""
 
 
-def population_rows(key: SampleKey, gated: GatedSample) -> list[Row]:
+def population_rows(key: SampleKey, gated: GatedSample | CountedSample) -> list[Row]:
     """Return a row of populations.csv for each population, root included."""
     rows = []
     for population in gated.populations.values():

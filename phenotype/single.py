@@ -6,10 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gating import GatingTemplate, Spillover, gate_sample, read_fcs, read_spillover
+import numpy as np
+
+from gating import (
+    GatedSample,
+    GatingTemplate,
+    Sample,
+    Spillover,
+    compensate,
+    count_blocks,
+    declare_uncompensated,
+    gate_sample,
+    is_fixed,
+    open_fcs,
+    read_spillover,
+)
 from phenotype.cells import cell
 from phenotype.frequencies import POPULATION_COLUMNS, SampleKey, population_rows
-from phenotype.pipeline.work import prepare
+from phenotype.pipeline.work import matrix_of
 
 __all__ = ["count_file", "count_lines", "count_table", "read_compensation"]
 
@@ -35,10 +49,27 @@ def count_file(path: Path, template: GatingTemplate, compensation: Spillover | s
     GatingError
         If the file cannot be read, compensated or gated.
     """
-    sample = read_fcs(path)
-    if any(_fluorescent(sample, marker) for row in template.rows for marker in row.channels):
-        sample = prepare(sample, compensation)
-    return population_rows(SampleKey(path.stem, "", path.name), gate_sample(sample, template))
+    key = SampleKey(path.stem, "", path.name)
+    with open_fcs(path) as file:
+        known = file.metadata
+        if not is_fixed(template):
+            return population_rows(key, _gated(file.read(), template, compensation)[0])
+        no_events = np.empty((0, len(known.channels)))
+        placed, spillover = _gated(
+            Sample(known.name, known.channels, no_events, known.keywords), template, compensation
+        )
+        return population_rows(key, count_blocks(file, placed, spillover))
+
+
+def _gated(
+    sample: Sample, template: GatingTemplate, compensation: Spillover | str
+) -> tuple[GatedSample, Spillover | None]:
+    """Gate a sample, compensated if a gate looks at fluorescence; return the matrix too, if one was used."""
+    if not any(_fluorescent(sample, marker) for row in template.rows for marker in row.channels):
+        return gate_sample(sample, template), None
+    spillover = matrix_of(sample, compensation)
+    ready = declare_uncompensated(sample) if spillover is None else compensate(sample, spillover)
+    return gate_sample(ready, template), spillover
 
 
 def count_table(found: Sequence[Rows]) -> str:

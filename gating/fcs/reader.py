@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gating.errors import FCSError
 from gating.fcs.checksum import checksum_warnings, last_byte
 from gating.fcs.columns import Column
-from gating.fcs.data import decode_blocks, read_events
+from gating.fcs.data import decode_blocks, decode_finite, read_events
 from gating.fcs.datasets import Dataset, choose_dataset, is_one_reading, read_datasets
 from gating.fcs.layout import Layout, parse_layout
 from gating.fcs.repairs import REPAIRS, check_rules, refuse_other_repairs
@@ -102,6 +102,29 @@ class FCSFile:
             If the file ends early; if a name fits no channel, or more than one.
         """
         yield from decode_blocks(self.dataset.file, self.layout, self.columns(channels), self.metadata.name)
+
+    def finite_blocks(self, channels: Sequence[str], block_bytes: int) -> Iterator[NDArray[np.float64]]:
+        """Yield the events that :meth:`read` returns, without those that it leaves out, a block at a time.
+
+        Parameters
+        ----------
+        channels
+            $PnN or markers; only these columns are decoded.
+        block_bytes
+            Read at a time; the events are the same whatever it is.
+
+        Yields
+        ------
+        (k, d) float64
+            Linear, in Fortran order, valid until the next is asked for.
+
+        Raises
+        ------
+        FCSError, ChannelError
+            As :meth:`blocks`; and, when all is read, if more than 1 % of the events are not finite.
+        """
+        columns, where = self.columns(channels), self.metadata.name
+        yield from decode_finite(self.dataset.file, self.layout, columns, where, block_bytes)
 
 
 def read_fcs(

@@ -52,7 +52,7 @@ from phenotype.quality import (
 )
 from phenotype.spillover import check_residual
 
-__all__ = ["ControlTask", "GateTask", "Recipe", "SampleResult", "gate_control", "gate_file", "prepare"]
+__all__ = ["ControlTask", "GateTask", "Recipe", "SampleResult", "gate_control", "gate_file", "matrix_of", "prepare"]
 
 LIVE = "Live"
 """The population whose share of its parent is the viability."""
@@ -149,17 +149,29 @@ def prepare(sample: Sample, compensation: Spillover | str, described: Described 
     CompensationError
         If the matrix should come from the file and the file has none, or it does not fit.
     """
+    spillover = matrix_of(described or sample, compensation)
+    return declare_uncompensated(sample) if spillover is None else compensate(sample, spillover)
+
+
+def matrix_of(described: Described, compensation: Spillover | str) -> Spillover | None:
+    """Return the matrix to take out of a file's events; None where the study says none.
+
+    Raises
+    ------
+    CompensationError
+        If the matrix should come from the file and the file has none, or it cannot be read.
+    """
     if isinstance(compensation, Spillover):
-        return compensate(sample, compensation)
+        return compensation
     if compensation == "none":
-        return declare_uncompensated(sample, "none (declared)")
-    spillover = file_spillover(described or sample)
+        return None
+    spillover = file_spillover(described)
     if spillover is None:
         raise CompensationError(
-            f'{sample.name}: no $SPILLOVER, SPILL or $COMP in the file, and study.toml says source = "file"; '
+            f'{described.name}: no $SPILLOVER, SPILL or $COMP in the file, and study.toml says source = "file"; '
             f'give a matrix .csv, or "none" if it needs no compensation.'
         )
-    return compensate(sample, spillover)
+    return spillover
 
 
 def read_needed(path: Path, name: str, dataset: str | None, recipe: Recipe) -> tuple[Sample, FCSMetadata]:
