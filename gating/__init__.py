@@ -85,6 +85,7 @@ from gating.residual import ResidualSpillover, residual_spillover
 from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
 from gating.spillover import SpilloverFit, StainFit, combine_stains, fit_spillover, fit_stain
 from gating.streaming import CountedPopulation, CountedSample, count_blocks, is_fixed
+from gating.tally import places
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
 from gating.transforms import (
@@ -178,6 +179,7 @@ __all__ = [
     "parse_spillover",
     "parse_template",
     "parse_transform",
+    "places",
     "plausible_counts",
     "pool_controls",
     "pool_lessons",

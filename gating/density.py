@@ -77,8 +77,10 @@ def estimate_density(
     .. [1] Silverman BW. Density Estimation. Chapman and Hall 1986, equation 3.31.
     """
     shown = Tally(*np.unique(values, return_counts=True)) if counts is None else Tally(values, counts)
-    bandwidth = smoothing * _silverman(shown)
-    low, high = shown.quantile(_TAIL) - 4 * bandwidth, shown.quantile(1 - _TAIL) + 4 * bandwidth
+    first, lower, upper, last = shown.quantiles(_TAIL, 0.25, 0.75, 1 - _TAIL)
+    n = shown.n
+    bandwidth = smoothing * _silverman(shown, n, upper - lower)
+    low, high = first - 4 * bandwidth, last + 4 * bandwidth
     if not high > low:
         low, high = low - 0.5, high + 0.5
     heavy, edges = np.histogram(shown.values, bins=BINS, range=(low, high), weights=shown.counts)
@@ -86,7 +88,7 @@ def estimate_density(
     step = float(edges[1] - edges[0])
     sigma = max(bandwidth / step, 1.0)
     heights = gaussian_filter1d(binned.astype(np.float64), sigma, mode="constant", truncate=6.0)
-    return Density((edges[:-1] + edges[1:]) / 2, heights / (shown.n * step), binned, bandwidth)
+    return Density((edges[:-1] + edges[1:]) / 2, heights / (n * step), binned, bandwidth)
 
 
 def valleys(density: Density, *, max_depth: float = 0.8, min_share: float = 0.005) -> list[Valley]:
@@ -205,12 +207,12 @@ def _vertex(heights: NDArray[np.float64], lowest: NDArray[np.int64]) -> NDArray[
     return np.clip(np.where(bend > 0, (left - right) / np.where(bend > 0, 2 * bend, 1), 0), -0.5, 0.5)
 
 
-def _silverman(shown: Tally) -> float:
+def _silverman(shown: Tally, n: int, interquartile: float) -> float:
     """Return the rule-of-thumb bandwidth; the interquartile range guards it against outliers."""
     mean = np.average(shown.values, weights=shown.counts)
-    deviation = float(np.sqrt(((shown.values - mean) ** 2 @ shown.counts) / max(shown.n - 1, 1)))
-    spread = min(deviation, (shown.quantile(0.75) - shown.quantile(0.25)) / 1.34)
-    return float(0.9 * (spread or deviation or 1e-6) * shown.n**-0.2)
+    deviation = float(np.sqrt(((shown.values - mean) ** 2 @ shown.counts) / max(n - 1, 1)))
+    spread = min(deviation, interquartile / 1.34)
+    return float(0.9 * (spread or deviation or 1e-6) * n**-0.2)
 
 
 def _minima(density: Density) -> list[Valley]:

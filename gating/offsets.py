@@ -189,7 +189,7 @@ class _Plane:
         names: tuple[str, str],
     ) -> "_Plane":
         """Count linear events; the outermost squares take the far outliers."""
-        ends = [scale([one.quantile(end) for end in _ENDS]) for one, scale in zip(tallies, scales, strict=True)]
+        ends = [scale(one.quantiles(*_ENDS)) for one, scale in zip(tallies, scales, strict=True)]
         first, second = (np.linspace(low, high, GRID - 1) for low, high in ends)
         rows, cells = places(columns[0], scales[0].inverse(first)), places(columns[1], scales[1].inverse(second))
         counts = np.bincount(rows * GRID + cells, minlength=GRID * GRID).reshape(GRID, GRID)

@@ -6,12 +6,14 @@ other negatives, however bright in the first. If the matrix has too little, they
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gating.density import deepest_valley, estimate_density
-from gating.transforms import Transform, estimate_logicle
+from gating.tally import Keyed, Tally, keyed
+from gating.transforms import estimate_logicle
 
 __all__ = ["ResidualSpillover", "residual_spillover"]
 
@@ -34,6 +36,8 @@ STEEPEST = 1.0
 target and source are exchanged."""
 BELOW_THE_TOP = 0.9
 """Share of a detector's range up to which events are used: near the top it shows less than there is."""
+INTERQUARTILE_RANGE = 1.349
+"""Of a normal distribution, in standard deviations."""
 
 Numbers = NDArray[np.float64]
 
@@ -73,6 +77,28 @@ class _Negatives:
     share: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Channel:
+    """One detector: its events by value, and its values on its scale."""
+
+    name: str
+    events: Keyed
+    shown: Numbers
+    """(k,), display scale."""
+    counts: NDArray[np.int64]
+    """(k,), events that have each value."""
+    limit: float
+    """Linear: events from here on are too near the top."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Positive events of one brightness."""
+
+    events: NDArray[np.intp]
+    median: float
+
+
 def residual_spillover(
     values: ArrayLike, detectors: Sequence[str], tops: Sequence[float]
 ) -> tuple[ResidualSpillover, ...]:
@@ -107,64 +133,86 @@ def residual_spillover(
     [('CD3', 'CD19', 0.05)]
     """
     columns = np.asarray(values, dtype=np.float64)
-    columns = columns[np.isfinite(columns).all(axis=1)]
-    if len(columns) < LEAST_POSITIVE:
+    known = np.isfinite(columns).all(axis=1)
+    if np.count_nonzero(known) < LEAST_POSITIVE:
         return ()
-    scales = [estimate_logicle(columns[:, i], top=top) for i, top in enumerate(tops)]
-    shown = [scale(column) for scale, column in zip(scales, columns.T, strict=True)]
+    channels = [
+        _channel(name, column[known], top) for name, column, top in zip(detectors, columns.T, tops, strict=True)
+    ]
     found = []
-    for i, source in enumerate(detectors):
-        parts = _parts(columns[:, i], shown[i], scales[i], tops[i])
-        for j, target in enumerate(detectors):
-            if parts and i != j:
-                pair = _pair(source, target, columns[:, i], columns[:, j], parts, shown[j])
+    for source in channels:
+        parts = _parts(source)
+        for target in channels:
+            if parts and target is not source:
+                pair = _pair(source, target, parts)
                 found += [pair] if pair is not None else []
     return tuple(found)
 
 
-def _parts(values: Numbers, shown: Numbers, scale: Transform, top: float) -> list[NDArray[np.intp]]:
+def _channel(name: str, values: Numbers, top: float) -> _Channel:
+    """Return a channel with its events by value, and the values on its scale."""
+    events = keyed(values)
+    tallied = Tally(events.values, np.bincount(events.keys, minlength=len(events.values)))
+    shown = estimate_logicle(tallied, top=top)(events.values)
+    return _Channel(name, events, shown, tallied.counts, BELOW_THE_TOP * top)
+
+
+def _parts(source: _Channel) -> list[_Part]:
     """Return the positive events, cut by brightness into equal parts; none where positives cannot be told."""
-    valley = deepest_valley(estimate_density(shown), max_depth=MAX_DEPTH)
+    valley = deepest_valley(estimate_density(source.shown, counts=source.counts), max_depth=MAX_DEPTH)
     if valley is None:
         return []
-    cut = float(scale.inverse(np.array([valley.position]))[0])
-    chosen = np.flatnonzero((values > cut) & (values < BELOW_THE_TOP * top))
-    if len(chosen) < LEAST_POSITIVE:
+    first = int(np.searchsorted(source.shown, valley.position, side="right"))
+    stop = int(np.searchsorted(source.events.values, source.limit))
+    below = np.cumsum(source.counts[first:stop])
+    if stop <= first or below[-1] < LEAST_POSITIVE:
         return []
-    return np.array_split(chosen[np.argsort(values[chosen], kind="stable")], PARTS)
+    inner = first + np.searchsorted(below, below[-1] * np.arange(1, PARTS) / PARTS)
+    return [_part(source, start, end) for start, end in pairwise([first, *inner.tolist(), stop])]
 
 
-def _pair(
-    source: str, target: str, x: Numbers, y: Numbers, parts: Sequence[NDArray[np.intp]], shown: Numbers
-) -> ResidualSpillover | None:
+def _part(source: _Channel, start: int, stop: int) -> _Part:
+    """Return the events whose value is one of a range, by its number."""
+    keys, values = source.events.keys, source.events.values
+    median = Tally(values[start:stop], source.counts[start:stop]).quantile(0.5)
+    return _Part(np.flatnonzero((keys >= start) & (keys < stop)), median)
+
+
+def _pair(source: _Channel, target: _Channel, parts: Sequence[_Part]) -> ResidualSpillover | None:
     """Measure one pair; None where the target has no comparable negatives."""
-    negatives = [_negatives(y[part], shown[part]) for part in parts]
+    negatives = [_negatives(target, part.events) for part in parts]
     shares = [one.share for one in negatives]
     if min(one.n for one in negatives) < LEAST_NEGATIVE or max(shares) > ALIKE * min(shares):
         return None
-    bright = [float(np.median(x[part])) for part in parts]
+    bright = [part.median for part in parts]
     low, middle, high = (one.median for one in negatives)
     distance = bright[-1] - bright[0]
+    if not bright[0] < bright[1] < bright[2]:
+        return None
     slope = (high - low) / distance
     halves = (middle - low) / (bright[1] - bright[0]), (high - middle) / (bright[2] - bright[1])
     straight = halves[0] * halves[1] > 0 and 1 / STRAIGHT <= halves[0] / halves[1] <= STRAIGHT
     from_zero = abs(low - slope * bright[0]) <= abs(slope) * bright[-1]
     errors = [np.sqrt(np.pi / 2 / one.n) * one.spread for one in (negatives[0], negatives[-1])]
     return ResidualSpillover(
-        source=source,
-        target=target,
+        source=source.name,
+        target=target.name,
         slope=slope,
         error=float(np.hypot(*errors)) / distance,
         shift=high - low,
         spread=negatives[0].spread,
-        n=sum(len(part) for part in parts),
+        n=sum(len(part.events) for part in parts),
         linear=bool(straight and from_zero and abs(slope) < STEEPEST),
     )
 
 
-def _negatives(values: Numbers, shown: Numbers) -> _Negatives:
+def _negatives(target: _Channel, events: NDArray[np.intp]) -> _Negatives:
     """Return the lowest population: the events below the valley, or all where there is none."""
-    valley = deepest_valley(estimate_density(shown), max_depth=MAX_DEPTH, min_share=LEAST_SHARE)
-    low = values if valley is None else values[shown < valley.position]
-    median = float(np.median(low))
-    return _Negatives(median, float(1.4826 * np.median(np.abs(low - median))), len(low), len(low) / len(values))
+    counts = target.events.counts(events)
+    present = np.flatnonzero(counts)
+    shown, counts = target.shown[present], counts[present]
+    valley = deepest_valley(estimate_density(shown, counts=counts), max_depth=MAX_DEPTH, min_share=LEAST_SHARE)
+    stop = len(shown) if valley is None else int(np.searchsorted(shown, valley.position))
+    low = Tally(target.events.values[present[:stop]], counts[:stop])
+    lower, median, upper = low.quantiles(0.25, 0.5, 0.75)
+    return _Negatives(median, (upper - lower) / INTERQUARTILE_RANGE, low.n, low.n / len(events))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Tally", "places", "tally"]
+__all__ = ["Keyed", "Tally", "keyed", "places", "tally"]
 
 _TOP = 18
 """Powers of two between the linear part around zero and the largest size after scaling: 5.4 decades."""
@@ -56,10 +56,22 @@ class Tally:
         >>> tally(np.arange(1.0, 101.0)).quantile(0.25)
         25.0
         """
+        return self.quantiles(share)[0]
+
+    def quantiles(self, *shares: float) -> list[float]:
+        """Return the quantile of each share, all for the cost of one.
+
+        Examples
+        --------
+        >>> tally(np.arange(1.0, 101.0)).quantiles(0.25, 0.5)
+        [25.0, 50.0]
+        """
         if not len(self.counts):
-            return float("nan")
+            return [float("nan")] * len(shares)
         cumulative = np.cumsum(self.counts)
-        return float(self.values[np.searchsorted(cumulative, share * cumulative[-1])])
+        total = cumulative[-1]
+        found: list[float] = self.values[np.searchsorted(cumulative, [share * total for share in shares])].tolist()
+        return found
 
 
 def tally(values: NDArray[np.float64]) -> Tally:
@@ -84,8 +96,7 @@ def tally(values: NDArray[np.float64]) -> Tally:
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(high - low):
         return tally(values[np.isfinite(values)])
-    exponent = int(np.frexp(max(high, -low))[1])
-    first, last = (int(key) for key in _keys(np.array([low, high]), exponent))
+    exponent, first, last = _span(values)
     counts = np.zeros(last - first + 1, dtype=np.int64)
     for start in range(0, len(values), _BLOCK):
         keys = _keys(values[start : start + _BLOCK], exponent)
@@ -93,6 +104,47 @@ def tally(values: NDArray[np.float64]) -> Tally:
         counts += np.bincount(keys, minlength=len(counts))
     present = np.flatnonzero(counts)
     return Tally(np.ldexp(_middle(present + first), exponent - _TOP), counts[present])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyed:
+    """Events by the number of their value in a tally: any part of them is then tallied without looking at values."""
+
+    keys: NDArray[np.int32]
+    """(n,), from 0 to k - 1, ascending with the value."""
+    values: NDArray[np.float64]
+    """(k,), ascending, as a tally has them."""
+
+    def counts(self, events: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return (k,), how many of some events have each value."""
+        return np.bincount(self.keys[events], minlength=len(self.values))
+
+
+def keyed(values: NDArray[np.float64]) -> Keyed:
+    """Return events by the number of their value; those that a tally takes for one have one number.
+
+    Parameters
+    ----------
+    values
+        (n,), finite.
+
+    Examples
+    --------
+    >>> channel = keyed(np.array([3.0, 1.0, 3.0]))
+    >>> channel.values, channel.counts(np.array([0, 2]))
+    (array([1., 3.]), array([0, 2]))
+    """
+    if len(values) <= 10_000:
+        known, keys = np.unique(values, return_inverse=True)
+        return Keyed(keys.astype(np.int32), known)
+    exponent, first, last = _span(values)
+    keys = np.empty(len(values), dtype=np.int32)
+    for start in range(0, len(values), _BLOCK):
+        keys[start : start + _BLOCK] = _keys(values[start : start + _BLOCK], exponent)
+    keys -= first
+    present = np.bincount(keys, minlength=last - first + 1) > 0
+    numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return Keyed(numbers[keys], np.ldexp(_middle(np.flatnonzero(present) + first), exponent - _TOP))
 
 
 def places(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -114,15 +166,21 @@ def places(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[n
     """
     if len(values) <= 10_000:
         return np.searchsorted(edges, values, side="right")
-    low, high = float(values.min()), float(values.max())
-    exponent = int(np.frexp(max(high, -low))[1])
-    first, last = (int(key) for key in _keys(np.array([low, high]), exponent))
+    exponent, first, last = _span(values)
     known = np.ldexp(_middle(np.arange(first, last + 1)), exponent - _TOP)
     table = np.searchsorted(edges, known, side="right")
     found = np.empty(len(values), dtype=np.int64)
     for start in range(0, len(values), _BLOCK):
         found[start : start + _BLOCK] = table[_keys(values[start : start + _BLOCK], exponent) - first]
     return found
+
+
+def _span(values: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Return the power of two that finite values are scaled by, and the least and the largest key."""
+    low, high = float(values.min()), float(values.max())
+    exponent = int(np.frexp(max(high, -low))[1])
+    first, last = (int(key) for key in _keys(np.array([low, high]), exponent))
+    return exponent, first, last
 
 
 def _keys(values: NDArray[np.float64], exponent: int) -> NDArray[np.int32]:

@@ -349,7 +349,7 @@ def mixture(evidence: Evidence, *, min_events: int = 500, max_overlap: float = 0
     The fit sees 256 quantiles of the displayed values, so neither order nor number of events moves it.
     """
     _enough(evidence, min_events)
-    points = evidence.scale([evidence.tally.quantile((i + 0.5) / 256) for i in range(256)])[:, None]
+    points = evidence.scale(evidence.tally.quantiles(*((i + 0.5) / 256 for i in range(256))))[:, None]
     model = GaussianMixture(2, means_init=np.quantile(points, [0.1, 0.9])[:, None], random_state=0).fit(points)
     low, high = np.sort(model.means_.ravel())
     between = np.linspace(low, high, 512)[:, None]

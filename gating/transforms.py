@@ -55,6 +55,10 @@ class Transform(Protocol):
         """Top of the scale."""
         ...
 
+    def __hash__(self) -> int:
+        """Return the same for scales that show all values alike."""
+        ...
+
     def __call__(self, linear: ArrayLike, /) -> NDArray[np.float64]:
         """Return display values of any shape; the range of interest is 0 to 1."""
         ...

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gating import (
     EllipseGate,
     GatedSample,
     Linear,
+    Log,
     PolygonGate,
     Population,
     QuadrantGate,
@@ -31,6 +33,7 @@ from gating import (
     Threshold,
     Transform,
     estimate_logicle,
+    places,
 )
 
 __all__ = ["Axis", "Band", "Label", "Panel", "panels_are_whole", "panels_of", "read_panels", "write_panels"]
@@ -231,16 +234,16 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
     columns = [gated.columns[marker] for marker in row.channels]
     scales = [_scale(gated, first, column) for column in columns]
     members = gated.populations[first.parent].members
-    linear = gated.sample.events[:0] if members is None else gated.sample.events[members]
-    values = [scale(linear[:, column]) for scale, column in zip(scales, columns, strict=True)]
+    chosen = slice(0) if members is None else members
+    values = [gated.sample.events[:, column][chosen] for column in columns]
     gate = first.gate if isinstance(first.gate, Shape) else None
     cuts = [
         list(dict.fromkeys(cut for population in step for cut in _cuts(gated, population, i, scale)))
         for i, scale in enumerate(scales)
     ]
     axes = [
-        _scaled_axis(gated, column, scale, shown, cut)
-        for column, scale, shown, cut in zip(columns, scales, values, cuts, strict=True)
+        _scaled_axis(gated, column, scale, linear, cut)
+        for column, scale, linear, cut in zip(columns, scales, values, cuts, strict=True)
     ]
     names = tuple(gated.sample.channels[column].name for column in columns)
     quadrants = [population.gate for population in step if isinstance(population.gate, QuadrantGate)]
@@ -255,13 +258,13 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
         n=None if members is None else int(members.sum()),
         x=axes[0],
         y=axes[1] if len(axes) > 1 else None,
-        counts=_counts(values, axes),
+        counts=_counts(values, scales, axes),
         outlines=tuple(placed),
         labels=tuple(_label(gated, population, axes, cuts) for population in step),
         status=_status(first),
         source=_source(first, row.method),
         note=_note(first),
-        control=None if tube is None else _counts([scales[0](tube.values)], axes),
+        control=None if tube is None else _counts([tube.values], scales, axes),
         control_name="" if tube is None else tube.source,
         bands=tuple(dict.fromkeys(band for population in step for band in _bands(population, row.channels, scales))),
     )
@@ -299,24 +302,29 @@ def _cuts(gated: GatedSample, population: Population, i: int, scale: Transform) 
         linear = [gate.thresholds[gate.channels.index(channel)]]
     elif gate is None and i < len(population.thresholds):
         linear = [population.thresholds[i].value]
-    return [float(scale(np.array([value]))[0]) for value in linear if np.isfinite(value)]
+    return [_display(scale, value) for value in linear if np.isfinite(value)]
 
 
 def _scaled_axis(
-    gated: GatedSample, column: int, scale: Transform, shown: NDArray[np.float64], cuts: list[float]
+    gated: GatedSample, column: int, scale: Transform, linear: NDArray[np.float64], cuts: list[float]
 ) -> Axis:
     channel = gated.sample.channels[column]
-    low, high = _limits(scale, shown[np.isfinite(shown)], channel.range, cuts)
+    low, high = _limits(scale, linear[_drawn(linear, scale)], channel.range, cuts)
     label = f"{channel.marker} ({channel.name})" if channel.marker else channel.name
     if isinstance(scale, Linear):
         return Axis(label, low, high, *_linear_ticks(scale, low, high))
     return Axis(label, low, high, *_decade_ticks(scale, low, high))
 
 
-def _limits(scale: Transform, shown: NDArray[np.float64], top: float, cuts: list[float]) -> tuple[float, float]:
+def _drawn(linear: NDArray[np.float64], scale: Transform) -> NDArray[np.bool_]:
+    """Tell which values have a place on a scale: a logarithmic one has none for zero and below."""
+    return np.isfinite(linear) & (linear > 0) if isinstance(scale, Log) else np.isfinite(linear)
+
+
+def _limits(scale: Transform, linear: NDArray[np.float64], top: float, cuts: list[float]) -> tuple[float, float]:
     """Return the ends of an axis: all but a thousandth of the events on either side, and every threshold."""
-    floor, ceiling = scale(np.array([0.0, top])) if isinstance(scale, Linear) else scale(np.array([1.0, top]))
-    low, high = np.quantile(shown, [0.001, 0.999]) if len(shown) else (floor, ceiling)
+    floor, ceiling = _displayed(scale, (0.0 if isinstance(scale, Linear) else 1.0, top))
+    low, high = scale(np.quantile(linear, [0.001, 0.999])) if len(linear) else (floor, ceiling)
     low = min(low, floor) if isinstance(scale, Linear) else low
     low, high = min([low, *cuts]), max([high, *cuts])
     margin = 0.04 * (high - low) or 0.5
@@ -329,34 +337,40 @@ def _decade_ticks(
 ) -> tuple[tuple[float, ...], tuple[str, ...], tuple[float, ...]]:
     """Return ticks at zero and the powers of ten, where they do not crowd, and minor ticks between."""
     kept: list[tuple[float, str]] = []
-    powers = [(sign * 10.0**k, f"{mark}10{_superscript(k)}") for k in range(7, 0, -1) for sign, mark in _SIGNS]
-    marks = [(0.0, "0"), *powers]
-    for place, text in zip(_displayed(scale, [value for value, _ in marks]), (text for _, text in marks), strict=True):
+    places = _displayed(scale, _TICKS + _MINOR_TICKS)
+    for place, (_, text) in zip(places, _TICK_LABELS, strict=False):
         crowded = any(abs(place - other) < 0.09 * (high - low) for other, _ in kept)
         if low <= place <= high and not crowded:
             kept.append((place, text))
     kept.sort()
-    between = _displayed(scale, [sign * m * 10.0**k for k in range(1, 7) for m in range(2, 10) for sign in (1, -1)])
-    minor = tuple(sorted(place for place in between if low <= place <= high))
+    minor = tuple(sorted(place for place in places[len(_TICKS) :] if low <= place <= high))
     return tuple(place for place, _ in kept), tuple(text for _, text in kept), minor
-
-
-_SIGNS = ((1, ""), (-1, "−"))
 
 
 def _superscript(number: int) -> str:
     return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(number))
 
 
+_SIGNS = ((1, ""), (-1, "−"))
+_TICK_LABELS = (
+    (0.0, "0"),
+    *((sign * 10.0**k, f"{mark}10{_superscript(k)}") for k in range(7, 0, -1) for sign, mark in _SIGNS),
+)
+"""Zero and the powers of ten, in the order in which they are given room."""
+_TICKS = tuple(value for value, _ in _TICK_LABELS)
+_MINOR_TICKS = tuple(sign * m * 10.0**k for k in range(1, 7) for m in range(2, 10) for sign, _ in _SIGNS)
+
+
 def _display(scale: Transform, value: float) -> float:
     """Return one value's place; NaN where the scale does not reach, as a log scale does not reach zero."""
-    return _displayed(scale, [value])[0]
+    return _displayed(scale, (value,))[0]
 
 
-def _displayed(scale: Transform, values: list[float]) -> list[float]:
-    """Return the place of each value."""
+@lru_cache(maxsize=1024)
+def _displayed(scale: Transform, values: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the place of each value; quadrants that share a threshold ask for the same."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return [float(place) for place in scale(np.array(values))]
+        return tuple(scale(np.array(values)).tolist())
 
 
 def _linear_ticks(
@@ -372,14 +386,17 @@ def _linear_ticks(
     return tuple(float(v) for v in scale(values)), tuple(labels), ()
 
 
-def _counts(values: list[NDArray[np.float64]], axes: list[Axis]) -> NDArray[np.uint32]:
-    """Count events into bins; those beyond an end go to the outermost bin, NaN nowhere."""
+def _counts(values: list[NDArray[np.float64]], scales: list[Transform], axes: list[Axis]) -> NDArray[np.uint32]:
+    """Count linear values into bins; those beyond an end go to the outermost bin, those without a place nowhere.
+
+    The bins' edges are put on the linear scale, and not the values on the display scale: there are fewer of them.
+    """
     bins = BINS if len(axes) == 1 else GRID
-    known = np.all([~np.isnan(column) for column in values], axis=0)
+    known = np.all([_drawn(column, scale) for column, scale in zip(values, scales, strict=True)], axis=0)
     place = np.zeros(int(known.sum()), dtype=np.int64)
-    for column, axis in zip(values, axes, strict=True):
-        share = (np.clip(column[known], axis.low, axis.high) - axis.low) / (axis.high - axis.low)
-        place = place * bins + np.minimum((share * bins).astype(np.int64), bins - 1)
+    for column, scale, axis in zip(values, scales, axes, strict=True):
+        edges = scale.inverse(np.linspace(axis.low, axis.high, bins + 1)[1:-1])
+        place = place * bins + places(column[known], edges)
     shape = (bins,) * len(axes)
     return np.bincount(place, minlength=bins ** len(axes)).astype(np.uint32).reshape(shape)
 
@@ -464,7 +481,7 @@ def _bands(population: Population, markers: tuple[str, ...], scales: list[Transf
         if threshold.refused or threshold.marker not in markers:
             continue
         axis = markers.index(threshold.marker)
-        low, high = _displayed(scales[axis], list(threshold.interval))
+        low, high = _displayed(scales[axis], threshold.interval)
         if np.isfinite(low) and np.isfinite(high) and low < high:
             yield Band(axis, low, high)
 

@@ -7,6 +7,7 @@ error; none of them changes a number.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ _MIN_EVENTS_FOR_TIME = 1000
 _LIVE_AND_DEAD = 2
 _BEYOND_NOISE = 5.0
 """Standard deviations that a change stands out by: seventeen moments of each stain of each file are tried."""
+_UNEVEN = 4
+"""A part with so many times fewer events than the mean one shows that the clock is too coarse to divide the run."""
 _PARTS = 20
 """Parts of a run that are compared: a clog or a laser that takes a twentieth of the run to change is seen."""
 
@@ -111,6 +114,9 @@ def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iter
     times = [i for i, channel in enumerate(sample.channels) if channel.kind == "time"]
     if not times or not len(sample) or np.ptp(sample.events[:, times[0]]) <= 0:
         return
+    clock = sample.events[:, times[0]]
+    order = None if (clock[1:] >= clock[:-1]).all() else np.argsort(clock, kind="stable")
+    clock = clock if order is None else clock[order]
     said: set[str] = set()
     for population in gated.populations.values():
         for threshold in population.thresholds:
@@ -121,7 +127,10 @@ def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iter
                 continue
             said.add(threshold.marker)
             cut = -np.inf if threshold.refused else threshold.value
-            change, when = _largest_change(sample.events[members][:, [times[0], column]], cut)
+            values, inside = sample.events[:, column], members
+            if order is not None:
+                values, inside = values[order], inside[order]
+            change, when = _largest_change(clock[inside], values[inside], cut)
             if abs(change) > limit:
                 message = (
                     f"{threshold.marker} is {10**change:.2f} times as bright after {when:.0%} of the events as before: "
@@ -130,30 +139,39 @@ def check_signal(sample_id: str, gated: GatedSample, limit: float = 0.1) -> Iter
                 yield Finding(sample_id, "signal", change, limit, "warning", message)
 
 
-def _largest_change(events: NDArray[np.float64], cut: float) -> tuple[float, float]:
+def _largest_change(clock: NDArray[np.float64], values: NDArray[np.float64], cut: float) -> tuple[float, float]:
     """Return the largest change of brightness over time that is no noise, in decades, and after which share of events.
 
     Parameters
     ----------
-    events
-        (n, 2), time and one channel.
+    clock, values
+        (n,), ascending, and the channel in that order. Events of one moment are in one part, whatever their order.
     cut
         Of the two sides the one with more events is looked at, so that a share that changes is no brightness.
     """
-    above = events[:, 1] >= cut
-    side = above if 2 * np.count_nonzero(above) >= len(events) else ~above
-    chosen = events[side & np.isfinite(events[:, 1])]
-    if len(chosen) < _MIN_EVENTS_FOR_TIME:
+    above = values >= cut
+    side = (above if 2 * np.count_nonzero(above) >= len(values) else ~above) & np.isfinite(values)
+    clock, values = clock[side], values[side]
+    if len(values) < _MIN_EVENTS_FOR_TIME:
         return 0.0, 0.0
-    shown = np.arcsinh(chosen[np.lexsort(chosen[:, ::-1].T), 1] / 150) / np.log(10)
-    parts = np.array([np.median(part) for part in np.array_split(shown, _PARTS)])
+    even = np.arange(1, _PARTS) * len(values) // _PARTS
+    bounds = [0, *np.searchsorted(clock, clock[even]).tolist(), len(values)]
+    parts = [values[start:stop] for start, stop in pairwise(bounds)]
+    if min(map(len, parts)) * _PARTS < len(values) / _UNEVEN:
+        return 0.0, 0.0
+    lower, medians, upper = _decades(np.array([np.quantile(part, [0.25, 0.5, 0.75]) for part in parts]).T)
     moments = np.arange(2, _PARTS - 1)
-    changes = np.array([np.median(parts[i:]) - np.median(parts[:i]) for i in moments])
-    spread = float(np.median([np.ptp(np.quantile(part, [0.25, 0.75])) for part in np.array_split(shown, _PARTS)]))
-    noise = spread / 1.349 * 1.253 * np.sqrt(_PARTS / len(shown) * (1 / moments + 1 / (_PARTS - moments)))
+    changes = np.array([np.median(medians[i:]) - np.median(medians[:i]) for i in moments])
+    spread = float(np.median(upper - lower))
+    noise = spread / 1.349 * 1.253 * np.sqrt(_PARTS / len(values) * (1 / moments + 1 / (_PARTS - moments)))
     beyond = np.where(np.abs(changes) > _BEYOND_NOISE * noise, changes, 0.0)
     largest = int(np.argmax(np.abs(beyond)))
     return float(beyond[largest]), float(moments[largest] / _PARTS)
+
+
+def _decades(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return brightness in decades, linear around zero as signals are there."""
+    return np.asarray(np.arcsinh(values / 150) / np.log(10))
 
 
 def check_saturation(sample_id: str, sample: Sample, columns: Mapping[str, int], limit: float) -> Iterator[Finding]:

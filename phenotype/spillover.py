@@ -207,12 +207,13 @@ def check_residual(sample_id: str, gated: GatedSample, population: str) -> Itera
         if gated.sample.channels[column].kind == "fluorescence"
     }
     channels = [gated.sample.channels[column] for column in columns]
-    events = gated.sample.events[:, list(columns)]
+    chosen = slice(None) if members is None else members
+    events = np.stack([gated.sample.events[:, column][chosen] for column in columns]).T if columns else None
     names = [
         marker if marker == c.name else f"{marker} ({c.name})"
         for marker, c in zip(columns.values(), channels, strict=True)
     ]
-    pairs = residual_spillover(events if members is None else events[members], names, [c.range for c in channels])
+    pairs = () if events is None else residual_spillover(events, names, [c.range for c in channels])
     elsewhere = gated.sample.compensation.startswith("none")
     where = "the program that compensated or unmixed the file" if elsewhere else "that coefficient"
     for pair in sorted(pairs, key=lambda pair: -abs(pair.slope)):
