@@ -85,7 +85,7 @@ from gating.residual import ResidualSpillover, residual_spillover
 from gating.sample import NO_ALIASES, Channel, Described, Sample, find_channel
 from gating.spillover import SpilloverFit, StainFit, combine_stains, fit_spillover, fit_stain
 from gating.streaming import CountedPopulation, CountedSample, count_blocks, is_fixed
-from gating.tally import places
+from gating.tally import Keyed, keyed
 from gating.template import ROOT, GatingTemplate, Row, parse_template, read_template
 from gating.thresholds import ControlValues, Threshold
 from gating.transforms import (
@@ -127,6 +127,7 @@ __all__ = [
     "GatingError",
     "GatingTemplate",
     "Hyperlog",
+    "Keyed",
     "Lesson",
     "Linear",
     "Log",
@@ -170,6 +171,7 @@ __all__ = [
     "gate_from_coordinates",
     "gate_sample",
     "is_fixed",
+    "keyed",
     "lessons_of",
     "marker_in",
     "missing",
@@ -179,7 +181,6 @@ __all__ = [
     "parse_spillover",
     "parse_template",
     "parse_transform",
-    "places",
     "plausible_counts",
     "pool_controls",
     "pool_lessons",

@@ -22,7 +22,7 @@ from gating.density import (
     top_valley,
     widest_split,
 )
-from gating.tally import Tally, places, tally
+from gating.tally import Tally, keyed, tally
 from gating.transforms import Transform
 
 __all__ = ["Line", "Offsets", "fit_offsets"]
@@ -191,7 +191,10 @@ class _Plane:
         """Count linear events; the outermost squares take the far outliers."""
         ends = [scale(one.quantiles(*_ENDS)) for one, scale in zip(tallies, scales, strict=True)]
         first, second = (np.linspace(low, high, GRID - 1) for low, high in ends)
-        rows, cells = places(columns[0], scales[0].inverse(first)), places(columns[1], scales[1].inverse(second))
+        rows, cells = (
+            keyed(columns[0]).places(scales[0].inverse(first)),
+            keyed(columns[1]).places(scales[1].inverse(second)),
+        )
         counts = np.bincount(rows * GRID + cells, minlength=GRID * GRID).reshape(GRID, GRID)
         return cls(counts, (first, second), smoothing, names)
 

@@ -159,21 +159,21 @@ class _Sides:
 
     def within(self, moved: _Moved) -> Draws:
         """Return the events within a moving gate, (n, bytes)."""
-        gate, move = moved.population.gate, moved.population.move
+        gate, move, values = moved.population.gate, moved.population.move, moved.values
         if gate is None or isinstance(gate, BooleanGate) or move is None:
             raise ValueError(f"{moved.population.name}: its gate does not move")
-        gates = [move(values) for values in moved.values.tolist()]
-        if isinstance(gate, QuadrantGate):
-            limits = np.array([one.thresholds for one in gates if isinstance(one, QuadrantGate)])
+        thresholds = tuple(threshold.value for threshold in moved.population.thresholds)
+        if isinstance(gate, QuadrantGate) and gate.thresholds == thresholds:
             parts = [
-                self.above(column, limits[:, axis]) if sign == "+" else self.below(column, limits[:, axis])
-                for axis, (column, sign) in enumerate(zip(moved.columns, gate.signs, strict=True))
+                self.above(column, limits) if sign == "+" else self.below(column, limits)
+                for column, limits, sign in zip(moved.columns, values.T, gate.signs, strict=True)
             ]
             return parts[0] & parts[1]
-        if isinstance(gate, RangeGate):
-            ranges = np.array([(one.minimum, one.maximum) for one in gates if isinstance(one, RangeGate)])
-            above = self.above(moved.columns[0], ranges[:, 0])
-            return above if np.isposinf(ranges[:, 1]).all() else above & self.below(moved.columns[0], ranges[:, 1])
+        if isinstance(gate, RangeGate) and thresholds == (gate.minimum,) and gate.maximum == np.inf:
+            return self.above(moved.columns[0], values[:, 0])
+        if isinstance(gate, RangeGate) and thresholds == (gate.maximum,) and gate.minimum == -np.inf:
+            return self.below(moved.columns[0], values[:, 0])
+        gates = [move(each) for each in values.tolist()]
         return np.packbits([one.contains(self.events[:, moved.columns]) for one in gates], axis=0).T
 
     def above(self, column: int, limits: Numbers) -> Draws:

@@ -165,19 +165,28 @@ def lessons_of(gated: GatedSample, name: str) -> dict[tuple[str, str], Lesson]:
             if threshold.origin == "data" and threshold.spread > 0:
                 cuts.setdefault((threshold.on, lesson_name(threshold.marker, threshold.within)), threshold)
     wanted = dict.fromkeys((on, marker) for _, on, marker in needed_lessons(gated.template))
-    return {key: _lesson(gated, name, *key, cuts.get(key)) for key in wanted if key[0] in gated.populations}
+    tallies: dict[tuple[str, int], Tally] = {}
+    return {key: _lesson(gated, name, *key, cuts.get(key), tallies) for key in wanted if key[0] in gated.populations}
 
 
 _VALLEY = parse_chain("valley")
 
 
-def _lesson(gated: GatedSample, name: str, on: str, lesson: str, cut: Threshold | None) -> Lesson:
+def _lesson(
+    gated: GatedSample,
+    name: str,
+    on: str,
+    lesson: str,
+    cut: Threshold | None,
+    tallies: dict[tuple[str, int], Tally],
+) -> Lesson:
     marker, _, within = lesson.partition("|")
     members, column = gated.populations[on].members, gated.columns.get(marker)
     if members is None or column is None or not members.any():
         return Lesson(name, NO_EVENTS)
-    values = gated.sample.events[members, column]
-    found = tally(values[np.isfinite(values)])
+    if (on, column) not in tallies:
+        tallies[on, column] = tally(gated.sample.events[:, column][members])
+    found = tallies[on, column]
     if cut is None and within:
         return Lesson(name, binned(found))
     if cut is None:

@@ -17,6 +17,8 @@ from gating.transforms import estimate_logicle
 
 __all__ = ["ResidualSpillover", "residual_spillover"]
 
+BINS = 2048
+"""Of each channel, on its scale: a hundred in the spread of its negatives."""
 PARTS = 3
 """Parts of the positives by brightness: two say how steep, the third whether it is a line."""
 LEAST_POSITIVE = 300
@@ -150,11 +152,14 @@ def residual_spillover(
 
 
 def _channel(name: str, values: Numbers, top: float) -> _Channel:
-    """Return a channel with its events by value, and the values on its scale."""
-    events = keyed(values)
-    tallied = Tally(events.values, np.bincount(events.keys, minlength=len(events.values)))
-    shown = estimate_logicle(tallied, top=top)(events.values)
-    return _Channel(name, events, shown, tallied.counts, BELOW_THE_TOP * top)
+    """Return a channel with its events by bins of equal width on its scale."""
+    exact = keyed(values)
+    scale = estimate_logicle(exact.tally(), top=top)
+    low, high = scale(exact.values[[0, -1]])
+    edges = np.linspace(low, high, BINS + 1) if high > low else np.linspace(low - 0.5, low + 0.5, BINS + 1)
+    shown = (edges[:-1] + edges[1:]) / 2
+    events = Keyed(exact.places(scale.inverse(edges[1:-1])).astype(np.int32), scale.inverse(shown))
+    return _Channel(name, events, shown, np.bincount(events.keys, minlength=BINS), BELOW_THE_TOP * top)
 
 
 def _parts(source: _Channel) -> list[_Part]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Keyed", "Tally", "keyed", "places", "tally"]
+__all__ = ["Keyed", "Tally", "keyed", "tally"]
 
 _TOP = 18
 """Powers of two between the linear part around zero and the largest size after scaling: 5.4 decades."""
@@ -93,8 +93,7 @@ def tally(values: NDArray[np.float64]) -> Tally:
     """
     if len(values) <= 10_000:
         return Tally(*np.unique(values[np.isfinite(values)], return_counts=True))
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite(high - low):
+    if not np.isfinite(values.max() - values.min()):
         return tally(values[np.isfinite(values)])
     exponent, first, last = _span(values)
     counts = np.zeros(last - first + 1, dtype=np.int64)
@@ -108,16 +107,30 @@ def tally(values: NDArray[np.float64]) -> Tally:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keyed:
-    """Events by the number of their value in a tally: any part of them is then tallied without looking at values."""
+    """Events by the number of their value: what is known of values is then known of events, or any part of them."""
 
     keys: NDArray[np.int32]
     """(n,), from 0 to k - 1, ascending with the value."""
     values: NDArray[np.float64]
-    """(k,), ascending, as a tally has them."""
+    """(k,), ascending; not every one needs to have events."""
 
     def counts(self, events: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return (k,), how many of some events have each value."""
         return np.bincount(self.keys[events], minlength=len(self.values))
+
+    def tally(self) -> Tally:
+        """Return how many events have each value that is there."""
+        counts = np.bincount(self.keys, minlength=len(self.values))
+        present = np.flatnonzero(counts)
+        return Tally(self.values[present], counts[present])
+
+    def places(self, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return (n,), the bin of each event between ascending edges: 0 below the first, k at or above the last of k.
+
+        As a tally does, it takes values for one that differ by less than one part in 4,096.
+        """
+        reached = np.bincount(np.searchsorted(self.values, edges), minlength=len(self.values))
+        return np.cumsum(reached)[self.keys]
 
 
 def keyed(values: NDArray[np.float64]) -> Keyed:
@@ -131,48 +144,18 @@ def keyed(values: NDArray[np.float64]) -> Keyed:
     Examples
     --------
     >>> channel = keyed(np.array([3.0, 1.0, 3.0]))
-    >>> channel.values, channel.counts(np.array([0, 2]))
-    (array([1., 3.]), array([0, 2]))
+    >>> channel.values, channel.counts(np.array([0, 2])), channel.places(np.array([2.0]))
+    (array([1., 3.]), array([0, 2]), array([1, 0, 1]))
     """
     if len(values) <= 10_000:
-        known, keys = np.unique(values, return_inverse=True)
-        return Keyed(keys.astype(np.int32), known)
+        known, numbers = np.unique(values, return_inverse=True)
+        return Keyed(numbers.astype(np.int32), known)
     exponent, first, last = _span(values)
     keys = np.empty(len(values), dtype=np.int32)
     for start in range(0, len(values), _BLOCK):
         keys[start : start + _BLOCK] = _keys(values[start : start + _BLOCK], exponent)
     keys -= first
-    present = np.bincount(keys, minlength=last - first + 1) > 0
-    numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
-    return Keyed(numbers[keys], np.ldexp(_middle(np.flatnonzero(present) + first), exponent - _TOP))
-
-
-def places(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the bin of each event between ascending edges: 0 below the first, k at or above the last of k.
-
-    As a tally does, it takes values for one that differ by less than one part in 4,096.
-
-    Parameters
-    ----------
-    values
-        (n,), finite.
-    edges
-        (k,), on the same scale.
-
-    Examples
-    --------
-    >>> places(np.array([0.5, 1.0, 7.0]), np.array([1.0, 2.0]))
-    array([0, 1, 2])
-    """
-    if len(values) <= 10_000:
-        return np.searchsorted(edges, values, side="right")
-    exponent, first, last = _span(values)
-    known = np.ldexp(_middle(np.arange(first, last + 1)), exponent - _TOP)
-    table = np.searchsorted(edges, known, side="right")
-    found = np.empty(len(values), dtype=np.int64)
-    for start in range(0, len(values), _BLOCK):
-        found[start : start + _BLOCK] = table[_keys(values[start : start + _BLOCK], exponent) - first]
-    return found
+    return Keyed(keys, np.ldexp(_middle(np.arange(first, last + 1)), exponent - _TOP))
 
 
 def _span(values: NDArray[np.float64]) -> tuple[int, int, int]:

@@ -224,9 +224,7 @@ def _confidence(population: Population) -> str:
 
 
 def _threshold_row(key: SampleKey, gated: GatedSample, threshold: Threshold) -> Row:
-    members = gated.populations[threshold.on].members
-    values = gated.sample.events[:0, 0] if members is None or threshold.refused else _values(gated, threshold, members)
-    above = values >= threshold.value
+    negative, positive = _medians(gated, threshold)
     low, high = threshold.interval
     return {
         "sample_id": key.sample_id,
@@ -243,16 +241,24 @@ def _threshold_row(key: SampleKey, gated: GatedSample, threshold: Threshold) -> 
         "status": threshold.status,
         "n": threshold.n,
         "valley_depth": _known(threshold.depth),
-        "negative_median": float(np.median(values[~above])) if (~above).any() else None,
-        "positive_median": float(np.median(values[above])) if above.any() else None,
+        "negative_median": negative,
+        "positive_median": positive,
         "shift_decades": threshold.shift or None,
         "transform": str(threshold.scale),
         "note": threshold.note,
     }
 
 
-def _values(gated: GatedSample, threshold: Threshold, members: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.asarray(gated.sample.events[members, gated.columns[threshold.marker]])
+def _medians(gated: GatedSample, threshold: Threshold) -> tuple[float | None, float | None]:
+    """Return the median below a threshold, and that at or above it, linear; None where there are no events."""
+    members = gated.populations[threshold.on].members
+    if members is None or threshold.refused:
+        return None, None
+    values = gated.sample.events[:, gated.columns[threshold.marker]][members]
+    above = values >= threshold.value
+    sides = values[~above], values[above]
+    negative, positive = (float(np.median(side, overwrite_input=True)) if len(side) else None for side in sides)
+    return negative, positive
 
 
 def _known(value: float) -> float | None:

@@ -22,6 +22,7 @@ from gating import (
     ControlValues,
     EllipseGate,
     GatedSample,
+    Keyed,
     Linear,
     Log,
     PolygonGate,
@@ -33,13 +34,15 @@ from gating import (
     Threshold,
     Transform,
     estimate_logicle,
-    places,
+    keyed,
 )
 
 __all__ = ["Axis", "Band", "Label", "Panel", "panels_are_whole", "panels_of", "read_panels", "write_panels"]
 
 BINS = 128
 """Bins of a one-channel histogram: narrower than a valley, wider than the noise of 10,000 events."""
+LEVEL = 1
+"""Of zlib: half again as many bytes as at its default, in a quarter of the time."""
 GRID = 96
 """Bins of a two-channel histogram along each side: about one pixel and a half in the figure."""
 
@@ -154,7 +157,7 @@ def write_panels(path: Path, panels: tuple[Panel, ...]) -> None:
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, array, allow_pickle=False)
-            archive.writestr(_entry(f"{name}.npy"), buffer.getvalue())
+            archive.writestr(_entry(f"{name}.npy"), buffer.getvalue(), compresslevel=LEVEL)
     temporary.replace(path)
 
 
@@ -235,15 +238,17 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
     scales = [_scale(gated, first, column) for column in columns]
     members = gated.populations[first.parent].members
     chosen = slice(0) if members is None else members
-    values = [gated.sample.events[:, column][chosen] for column in columns]
+    linear = [gated.sample.events[:, column][chosen] for column in columns]
+    drawn = np.all([_drawn(values, scale) for values, scale in zip(linear, scales, strict=True)], axis=0)
+    events = [keyed(values[drawn]) for values in linear]
     gate = first.gate if isinstance(first.gate, Shape) else None
     cuts = [
         list(dict.fromkeys(cut for population in step for cut in _cuts(gated, population, i, scale)))
         for i, scale in enumerate(scales)
     ]
     axes = [
-        _scaled_axis(gated, column, scale, linear, cut)
-        for column, scale, linear, cut in zip(columns, scales, values, cuts, strict=True)
+        _scaled_axis(gated, column, scale, shown, cut)
+        for column, scale, shown, cut in zip(columns, scales, events, cuts, strict=True)
     ]
     names = tuple(gated.sample.channels[column].name for column in columns)
     quadrants = [population.gate for population in step if isinstance(population.gate, QuadrantGate)]
@@ -258,13 +263,13 @@ def _panel(gated: GatedSample, step: tuple[Population, ...], controls: Controls)
         n=None if members is None else int(members.sum()),
         x=axes[0],
         y=axes[1] if len(axes) > 1 else None,
-        counts=_counts(values, scales, axes),
+        counts=_counts(events, scales, axes),
         outlines=tuple(placed),
         labels=tuple(_label(gated, population, axes, cuts) for population in step),
         status=_status(first),
         source=_source(first, row.method),
         note=_note(first),
-        control=None if tube is None else _counts([tube.values], scales, axes),
+        control=None if tube is None else _counts([keyed(tube.values[_drawn(tube.values, scales[0])])], scales, axes),
         control_name="" if tube is None else tube.source,
         bands=tuple(dict.fromkeys(band for population in step for band in _bands(population, row.channels, scales))),
     )
@@ -305,11 +310,9 @@ def _cuts(gated: GatedSample, population: Population, i: int, scale: Transform) 
     return [_display(scale, value) for value in linear if np.isfinite(value)]
 
 
-def _scaled_axis(
-    gated: GatedSample, column: int, scale: Transform, linear: NDArray[np.float64], cuts: list[float]
-) -> Axis:
+def _scaled_axis(gated: GatedSample, column: int, scale: Transform, events: Keyed, cuts: list[float]) -> Axis:
     channel = gated.sample.channels[column]
-    low, high = _limits(scale, linear[_drawn(linear, scale)], channel.range, cuts)
+    low, high = _limits(scale, events, channel.range, cuts)
     label = f"{channel.marker} ({channel.name})" if channel.marker else channel.name
     if isinstance(scale, Linear):
         return Axis(label, low, high, *_linear_ticks(scale, low, high))
@@ -321,10 +324,10 @@ def _drawn(linear: NDArray[np.float64], scale: Transform) -> NDArray[np.bool_]:
     return np.isfinite(linear) & (linear > 0) if isinstance(scale, Log) else np.isfinite(linear)
 
 
-def _limits(scale: Transform, linear: NDArray[np.float64], top: float, cuts: list[float]) -> tuple[float, float]:
+def _limits(scale: Transform, events: Keyed, top: float, cuts: list[float]) -> tuple[float, float]:
     """Return the ends of an axis: all but a thousandth of the events on either side, and every threshold."""
     floor, ceiling = _displayed(scale, (0.0 if isinstance(scale, Linear) else 1.0, top))
-    low, high = scale(np.quantile(linear, [0.001, 0.999])) if len(linear) else (floor, ceiling)
+    low, high = scale(events.tally().quantiles(0.001, 0.999)) if len(events.keys) else (floor, ceiling)
     low = min(low, floor) if isinstance(scale, Linear) else low
     low, high = min([low, *cuts]), max([high, *cuts])
     margin = 0.04 * (high - low) or 0.5
@@ -386,17 +389,15 @@ def _linear_ticks(
     return tuple(float(v) for v in scale(values)), tuple(labels), ()
 
 
-def _counts(values: list[NDArray[np.float64]], scales: list[Transform], axes: list[Axis]) -> NDArray[np.uint32]:
-    """Count linear values into bins; those beyond an end go to the outermost bin, those without a place nowhere.
+def _counts(events: list[Keyed], scales: list[Transform], axes: list[Axis]) -> NDArray[np.uint32]:
+    """Count events into bins; those beyond an end go to the outermost bin.
 
     The bins' edges are put on the linear scale, and not the values on the display scale: there are fewer of them.
     """
     bins = BINS if len(axes) == 1 else GRID
-    known = np.all([_drawn(column, scale) for column, scale in zip(values, scales, strict=True)], axis=0)
-    place = np.zeros(int(known.sum()), dtype=np.int64)
-    for column, scale, axis in zip(values, scales, axes, strict=True):
-        edges = scale.inverse(np.linspace(axis.low, axis.high, bins + 1)[1:-1])
-        place = place * bins + places(column[known], edges)
+    place = np.zeros(len(events[0].keys), dtype=np.int64)
+    for column, scale, axis in zip(events, scales, axes, strict=True):
+        place = place * bins + column.places(scale.inverse(np.linspace(axis.low, axis.high, bins + 1)[1:-1]))
     shape = (bins,) * len(axes)
     return np.bincount(place, minlength=bins ** len(axes)).astype(np.uint32).reshape(shape)
 
