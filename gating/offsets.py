@@ -230,22 +230,17 @@ class _Plane:
             return f"no valley in {self.names[0]}, in neither half of {self.names[1]}"
         return _Trial(across, above or common, below or common, (above is None, below is None))
 
-    @cached_property
-    def from_above(self) -> Counts:
-        """Events at or above each bin of the first axis, (512, 512)."""
-        return self.counts[::-1].cumsum(axis=0)[::-1]
-
     def positives(self, cuts: _Cuts) -> Counts:
         """Sum along the first axis what is at or above its cut, (512,) along the second."""
-        first = np.searchsorted(self.edges[0], [cuts.above, cuts.below])
-        return np.asarray(
-            np.where(self.centres(1) >= cuts.across, self.from_above[first[0]], self.from_above[first[1]])
-        )
+        above, below = np.searchsorted(self.edges[0], [cuts.above, cuts.below])
+        upper = np.searchsorted(self.centres(1), cuts.across)
+        lower_part = self.counts[below:, :upper].sum(axis=0)
+        return np.concatenate([lower_part, self.counts[above:, upper:].sum(axis=0)])
 
     def halves(self, across: float) -> tuple[Counts, Counts]:
         """Sum along the second axis what is at or above a cut on it, and what is below."""
-        upper = self.centres(1) >= across
-        return self.counts[:, upper].sum(axis=1), self.counts[:, ~upper].sum(axis=1)
+        upper = np.searchsorted(self.centres(1), across)
+        return self.counts[:, upper:].sum(axis=1), self.counts[:, :upper].sum(axis=1)
 
     def widest_split(self) -> float:
         """Split the first axis where the variance between the sides is largest."""

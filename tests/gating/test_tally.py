@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gating.tally import Tally, tally
+from gating.tally import Tally, keyed, tally
 
 
 @pytest.fixture
@@ -84,3 +84,28 @@ def test_no_value_moves_by_more_than_its_share(seed, log_size, negative):
 
     allowed = np.abs(np.sort(values)) / 2048 + np.abs(values).max() / 2**18 / 1024
     assert (np.abs(near - np.sort(values)) <= allowed).all()
+
+
+@pytest.mark.parametrize("n", [3_000, 50_000])
+def test_events_by_number_are_those_of_the_tally(n):
+    """A picture and a density of the same events must not disagree."""
+    signal = np.random.default_rng(n).normal(100, 3_000, n)
+
+    found, expected = keyed(signal).tally(), tally(signal)
+
+    assert (found.values == expected.values).all()
+    assert (found.counts == expected.counts).all()
+
+
+@pytest.mark.parametrize("n", [3_000, 50_000])
+def test_events_are_in_the_bin_their_value_says(n):
+    """But for those nearer to an edge than values are told apart; beyond the ends too."""
+    signal = np.random.default_rng(n).normal(100, 3_000, n)
+    edges = np.array([-1e6, -2_000.0, 0.0, 150.0, 9_000.0, 1e6])
+
+    found, expected = keyed(signal).places(edges), np.searchsorted(edges, signal, side="right")
+
+    near = (np.abs(signal[:, None] - edges) <= np.abs(edges) / 4_096 + np.abs(signal).max() / 2**28).any(axis=1)
+    assert (found == expected)[~near].all()
+    assert near.mean() < 0.01
+    assert set(found) == {1, 2, 3, 4, 5}
