@@ -61,12 +61,13 @@ class ResidualSpillover:
     n: int
     """Positive events of the source."""
     linear: bool
-    """Whether they move in proportion to the source's signal, as light does, from near zero on."""
+    """Whether they move by their own width or more, and in proportion to the source's signal, as light does, from near
+    zero on."""
 
     @property
     def visible(self) -> bool:
-        """Whether they move in proportion, by their own width or more, and by three standard errors."""
-        return self.linear and abs(self.shift) >= self.spread and abs(self.slope) > 3 * self.error
+        """Whether they move in proportion, and by three standard errors."""
+        return self.linear and abs(self.slope) > 3 * self.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,30 +186,42 @@ def _part(source: _Channel, start: int, stop: int) -> _Part:
 
 def _pair(source: _Channel, target: _Channel, parts: Sequence[_Part]) -> ResidualSpillover | None:
     """Measure one pair; None where the target has no comparable negatives."""
-    negatives = [_negatives(target, part.events) for part in parts]
-    shares = [one.share for one in negatives]
-    if min(one.n for one in negatives) < LEAST_NEGATIVE or max(shares) > ALIKE * min(shares):
+    dim, bright = parts[0], parts[-1]
+    low, high = _negatives(target, dim.events), _negatives(target, bright.events)
+    if not _comparable((low, high)) or not dim.median < bright.median:
         return None
-    bright = [part.median for part in parts]
-    low, middle, high = (one.median for one in negatives)
-    distance = bright[-1] - bright[0]
-    if not bright[0] < bright[1] < bright[2]:
-        return None
-    slope = (high - low) / distance
-    halves = (middle - low) / (bright[1] - bright[0]), (high - middle) / (bright[2] - bright[1])
-    straight = halves[0] * halves[1] > 0 and 1 / STRAIGHT <= halves[0] / halves[1] <= STRAIGHT
-    from_zero = abs(low - slope * bright[0]) <= abs(slope) * bright[-1]
-    errors = [np.sqrt(np.pi / 2 / one.n) * one.spread for one in (negatives[0], negatives[-1])]
+    distance, shift = bright.median - dim.median, high.median - low.median
+    slope = shift / distance
+    errors = [np.sqrt(np.pi / 2 / one.n) * one.spread for one in (low, high)]
+    from_zero = abs(low.median - slope * dim.median) <= abs(slope) * bright.median
+    linear = abs(shift) >= low.spread and from_zero and abs(slope) < STEEPEST
     return ResidualSpillover(
         source=source.name,
         target=target.name,
         slope=slope,
         error=float(np.hypot(*errors)) / distance,
-        shift=high - low,
-        spread=negatives[0].spread,
+        shift=shift,
+        spread=low.spread,
         n=sum(len(part.events) for part in parts),
-        linear=bool(straight and from_zero and abs(slope) < STEEPEST),
+        linear=bool(linear and _straight(target, parts, (low, high))),
     )
+
+
+def _comparable(negatives: Sequence[_Negatives]) -> bool:
+    """Tell whether parts have negatives enough, and like shares of them."""
+    shares = [one.share for one in negatives]
+    return min(one.n for one in negatives) >= LEAST_NEGATIVE and max(shares) <= ALIKE * min(shares)
+
+
+def _straight(target: _Channel, parts: Sequence[_Part], ends: tuple[_Negatives, _Negatives]) -> bool:
+    """Tell whether the negatives of the middle part lie on the line between the others."""
+    low, high = ends
+    middle = _negatives(target, parts[1].events)
+    if not _comparable((low, middle, high)) or not parts[0].median < parts[1].median < parts[2].median:
+        return False
+    first = (middle.median - low.median) / (parts[1].median - parts[0].median)
+    second = (high.median - middle.median) / (parts[2].median - parts[1].median)
+    return first * second > 0 and 1 / STRAIGHT <= first / second <= STRAIGHT
 
 
 def _negatives(target: _Channel, events: NDArray[np.intp]) -> _Negatives:
