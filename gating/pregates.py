@@ -12,7 +12,7 @@ from gating.density import Density, Valley, estimate_density, resample_valley, v
 from gating.frames import Fit, Frame, placed
 from gating.gates import Gate, RangeGate, RatioGate, RectangleGate
 from gating.sample import AT_THE_TOP
-from gating.tally import Tally, tally
+from gating.tally import tally
 from gating.thresholds import Threshold
 from gating.transforms import Linear, Transform
 
@@ -170,7 +170,7 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
         area, height = events.T
         ratio, what = height[area > 0] / area[area > 0], "height/area"
     counted = tally(ratio)
-    centre, spread = _median_and_deviation(counted) if counted.n else (0.0, 0.0)
+    centre, spread = counted.median_and_deviation() if counted.n else (0.0, 0.0)
     if len(ratio) < min_events or spread == 0:
         words = what.replace("/", " over ")
         reason = f"{len(ratio)} events, needs {min_events}" if spread else f"{words} has no spread"
@@ -181,11 +181,3 @@ def fit_singlets(frame: Frame, *, mad: float = 5.0, min_events: int = 100) -> Fi
         return Fit(RangeGate(frame.channels, low, high, transforms=(Linear(),)), (upper,))
     lower = Threshold(low, f"median - {mad:g} MAD of {what}", "sure", len(ratio), origin="data")
     return Fit(RatioGate((frame.channels[1], frame.channels[0]), low, high), (lower,))
-
-
-def _median_and_deviation(counted: Tally) -> tuple[float, float]:
-    """Return the median, and the median absolute deviation from it."""
-    centre = counted.quantile(0.5)
-    apart = np.abs(counted.values - centre)
-    order = np.argsort(apart, kind="stable")
-    return centre, Tally(apart[order], counted.counts[order]).quantile(0.5)

@@ -38,8 +38,8 @@ STEEPEST = 1.0
 target and source are exchanged."""
 BELOW_THE_TOP = 0.9
 """Share of a detector's range up to which events are used: near the top it shows less than there is."""
-INTERQUARTILE_RANGE = 1.349
-"""Of a normal distribution, in standard deviations."""
+MEDIAN_DEVIATION = 1.4826
+"""Standard deviations of a normal distribution per median absolute deviation."""
 
 Numbers = NDArray[np.float64]
 
@@ -232,5 +232,5 @@ def _negatives(target: _Channel, events: NDArray[np.intp]) -> _Negatives:
     valley = deepest_valley(estimate_density(shown, counts=counts), max_depth=MAX_DEPTH, min_share=LEAST_SHARE)
     stop = len(shown) if valley is None else int(np.searchsorted(shown, valley.position))
     low = Tally(target.events.values[present[:stop]], counts[:stop])
-    lower, median, upper = low.quantiles(0.25, 0.5, 0.75)
-    return _Negatives(median, (upper - lower) / INTERQUARTILE_RANGE, low.n, low.n / len(events))
+    median, deviation = low.median_and_deviation()
+    return _Negatives(median, MEDIAN_DEVIATION * deviation, low.n, low.n / len(events))

@@ -73,6 +73,19 @@ class Tally:
         found: list[float] = self.values[np.searchsorted(cumulative, [share * total for share in shares])].tolist()
         return found
 
+    def median_and_deviation(self) -> tuple[float, float]:
+        """Return the median, and the median absolute deviation from it.
+
+        Examples
+        --------
+        >>> tally(np.array([1.0, 2.0, 3.0, 4.0, 50.0])).median_and_deviation()
+        (3.0, 1.0)
+        """
+        centre = self.quantile(0.5)
+        apart = np.abs(self.values - centre)
+        order = np.argsort(apart, kind="stable")
+        return centre, Tally(apart[order], self.counts[order]).quantile(0.5)
+
 
 def tally(values: NDArray[np.float64]) -> Tally:
     """Count events by value.
