@@ -28,6 +28,7 @@ from gating.compensation import (
     parse_spillover,
     read_spillover,
 )
+from gating.compiled import Counter, counter
 from gating.errors import (
     ChannelError,
     CompensationError,
@@ -115,6 +116,7 @@ __all__ = [
     "Controls",
     "CountedPopulation",
     "CountedSample",
+    "Counter",
     "Described",
     "EllipseGate",
     "ExchangeError",
@@ -159,6 +161,7 @@ __all__ = [
     "compensate",
     "control_values",
     "count_blocks",
+    "counter",
     "decade",
     "decades",
     "declare_uncompensated",

@@ -9,11 +9,13 @@ side of every gate, whatever the size of a block.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gating.compensation import Spillover, unmixing
+from gating.compiled import Counter, Program, program_of
 from gating.fcs.reader import FCSFile
 from gating.gates import BooleanGate
 from gating.populations import GatedSample
@@ -24,7 +26,8 @@ __all__ = ["FIXED_METHODS", "CountedPopulation", "CountedSample", "count_blocks"
 FIXED_METHODS = ("range", "rectangle", "polygon", "ellipse")
 """Gates that a template gives in numbers: no event has a say in them."""
 BLOCK_BYTES = 1 << 20
-"""Read at a time: its columns stay in the processor's second cache while all gates look at them."""
+"""Read at a time: its columns stay in the processor's second cache while all gates look at them. Compiled code takes
+fewer events at a time: it reads a quarter, which the cache still has when it comes to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,12 @@ def is_fixed(template: GatingTemplate) -> bool:
 
 
 def count_blocks(
-    file: FCSFile, placed: GatedSample, spillover: Spillover | None, *, block_bytes: int = BLOCK_BYTES
+    file: FCSFile,
+    placed: GatedSample,
+    spillover: Spillover | None,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    counter: Counter | None = None,
 ) -> CountedSample:
     """Count the populations of a file, a block of events at a time.
 
@@ -69,6 +77,8 @@ def count_blocks(
         To take out; None where ``placed`` was declared to need no compensation, or looks at no fluorescence.
     block_bytes
         Read at a time. The counts do not depend on it.
+    counter
+        From :func:`gating.compiled.counter`: counts in less time, and the same; not used where it cannot be.
 
     Raises
     ------
@@ -82,16 +92,29 @@ def count_blocks(
     sources = spillover.channels if spillover is not None and mixed else ()
     read = [name for name in names if name in looked_at or name in sources]
     weights = unmixing(spillover) if spillover is not None and mixed else None
-    counts = dict.fromkeys(placed.populations, 0)
-    for events in file.finite_blocks(read, block_bytes):
-        block = _Block(events, {name: i for i, name in enumerate(read)}, sources, weights)
-        for name, members in _members(placed, block):
-            counts[name] += int(np.count_nonzero(members))
+    plain = counter is not None and file.is_plain
+    index = {name: i for i, name in enumerate(names if plain else read)}
+    program = None if counter is None else program_of(placed.populations, index, sources, weights)
+    if counter is not None and program is not None:
+        blocks = file.plain_blocks(block_bytes // 4) if plain else file.finite_blocks(read, block_bytes)
+        counts = _compiled_counts(blocks, program, counter)
+    else:
+        counts = np.zeros(len(placed.populations), dtype=np.int64)
+        for events in file.finite_blocks(read, block_bytes):
+            block = _Block(events, {name: i for i, name in enumerate(read)}, sources, weights)
+            counts += [np.count_nonzero(members) for members in _members(placed, block)]
     populations = {
-        name: CountedPopulation(name, population.parent, counts[name], population.flags)
-        for name, population in placed.populations.items()
+        name: CountedPopulation(name, population.parent, count, population.flags)
+        for (name, population), count in zip(placed.populations.items(), counts.tolist(), strict=True)
     }
     return CountedSample(MappingProxyType(populations))
+
+
+def _compiled_counts(blocks: Iterator[NDArray[Any]], program: Program, counter: Counter) -> NDArray[np.int64]:
+    counts = np.zeros(len(program.parent), dtype=np.int64)
+    for table in blocks:
+        counter(table, program, counts)
+    return counts
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +145,7 @@ class _Block:
         return total
 
 
-def _members(placed: GatedSample, block: _Block) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _members(placed: GatedSample, block: _Block) -> Iterator[NDArray[np.bool_]]:
     """Yield each population's membership in a block, parents first."""
     members: dict[str, NDArray[np.bool_]] = {ROOT: np.ones(len(block.events), dtype=bool)}
     for name, population in placed.populations.items():
@@ -132,4 +155,4 @@ def _members(placed: GatedSample, block: _Block) -> Iterator[tuple[str, NDArray[
         elif gate is not None:
             columns = np.stack([block.column(each) for each in gate.channels]).T
             members[name] = members[population.parent] & gate.contains(columns)
-        yield name, members[name]
+        yield members[name]

@@ -169,12 +169,13 @@ def info(files: tuple[Path, ...], as_json: bool) -> None:
 @one_line
 def gate(files: tuple[Path, ...], template: Path, compensation: str, as_csv: bool, as_json: bool) -> None:
     """Count the populations of single FILES by a gating template."""
-    from gating import read_template
+    from gating import counter, read_template
     from phenotype.single import count_file, count_lines, count_table, read_compensation
 
     rows = read_template(template)
     source = read_compensation(compensation)
-    found, faults = _each(files, lambda path: count_file(path, rows, source))
+    compiled = counter(sum(path.stat().st_size for path in files if path.is_file()))
+    found, faults = _each(files, lambda path: count_file(path, rows, source, compiled))
     if as_json:
         _print_json({"populations": [row for rows in found for row in rows], "failures": faults})
     elif as_csv:

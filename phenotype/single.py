@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gating import (
+    Counter,
     GatedSample,
     GatingTemplate,
     Sample,
@@ -41,8 +42,21 @@ def read_compensation(source: str) -> Spillover | str:
     return source if source in {"file", "none"} else read_spillover(Path(source))
 
 
-def count_file(path: Path, template: GatingTemplate, compensation: Spillover | str) -> Rows:
+def count_file(
+    path: Path, template: GatingTemplate, compensation: Spillover | str, counter: Counter | None = None
+) -> Rows:
     """Gate one file and return its rows of populations.csv.
+
+    Parameters
+    ----------
+    path
+        An FCS file.
+    template
+        If all of its gates are fixed, the events are counted while they are read.
+    compensation
+        From :func:`read_compensation`.
+    counter
+        From :func:`gating.counter`: counts fixed gates in less time, and the same.
 
     Raises
     ------
@@ -58,7 +72,7 @@ def count_file(path: Path, template: GatingTemplate, compensation: Spillover | s
         placed, spillover = _gated(
             Sample(known.name, known.channels, no_events, known.keywords), template, compensation
         )
-        return population_rows(key, count_blocks(file, placed, spillover))
+        return population_rows(key, count_blocks(file, placed, spillover, counter=counter))
 
 
 def _gated(

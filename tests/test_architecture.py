@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GATING = [
     "errors", "tally", "markers", "sample", "fcs", "compensation", "transforms", "density", "spillover", "residual",
     "offsets", "priors", "references", "options", "gates", "thresholds", "frames", "pregates",
-    "methods", "template", "alternatives", "populations", "streaming", "plausible", "exchange",
+    "methods", "template", "alternatives", "populations", "kernels", "compiled", "streaming", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
     "errors", "cells", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples", "references",

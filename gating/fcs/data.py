@@ -13,7 +13,7 @@ from gating.fcs.columns import Column, LinearScale
 from gating.fcs.layout import Layout
 from gating.fcs.repairs import Repair
 
-__all__ = ["decode_blocks", "decode_finite", "read_blocks", "read_events"]
+__all__ = ["decode_blocks", "decode_finite", "is_plain", "read_blocks", "read_events", "read_finite"]
 
 BLOCK_BYTES = 256 * 1024
 """A block and its columns stay in the processor's cache: half the time of one large read."""
@@ -101,17 +101,29 @@ def decode_finite(
     FCSError
         If the file ends early; when all is read, if more than 1 % of the events have a value that is NaN or infinite.
     """
-    decode, odd = _decoder(layout, wanted), _NotFinite(layout)
-    buffer, at = np.empty((0, len(wanted))), 0
-    for rows in read_blocks(file, layout, where, block_bytes):
+    decode, buffer = _decoder(layout, wanted), np.empty((0, len(wanted)))
+    for rows in read_finite(file, layout, where, block_bytes):
         if not len(buffer):
-            buffer = np.empty((len(rows), len(wanted)), dtype=np.float64, order="F")
-        found = len(odd.events)
-        odd.look_at(rows, at)
+            buffer = np.empty((_block_events(layout, block_bytes), len(wanted)), dtype=np.float64, order="F")
         block = buffer[: len(rows)]
         decode(rows, block)
+        yield block
+
+
+def read_finite(file: BufferedReader, layout: Layout, where: str, block_bytes: int) -> Iterator[NDArray[np.void]]:
+    """Yield what :func:`read_blocks` does without the events that have a value that is NaN or infinite.
+
+    Raises
+    ------
+    FCSError
+        If the file ends early; when all is read, if more than 1 % of the events are left out.
+    """
+    odd, at = _NotFinite(layout), 0
+    for rows in read_blocks(file, layout, where, block_bytes):
+        found = len(odd.events)
+        odd.look_at(rows, at)
         left_out = odd.events[found:]
-        yield np.asfortranarray(np.delete(block, np.array(left_out) - at, axis=0)) if left_out else block
+        yield np.delete(rows, np.array(left_out) - at) if left_out else rows
         at += len(rows)
     odd.warnings(where)
 
@@ -135,6 +147,13 @@ def read_blocks(file: BufferedReader, layout: Layout, where: str, block_bytes: i
         if file.readinto(buffer[: block.nbytes]) != block.nbytes:
             raise FCSError(f"{where}: the file ended while event {at} was read; it was changed meanwhile.")
         yield block
+
+
+def is_plain(layout: Layout) -> bool:
+    """Tell whether all numbers are floating point of one type that this processor computes with, and are the values."""
+    dtype = layout.uniform
+    linear = all(column.scale == LinearScale() for column in layout.columns)
+    return dtype is not None and dtype.kind == "f" and dtype.isnative and linear
 
 
 def _block_events(layout: Layout, block_bytes: int = 0) -> int:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from gating.errors import FCSError
 from gating.fcs.checksum import checksum_warnings, last_byte
 from gating.fcs.columns import Column
-from gating.fcs.data import decode_blocks, decode_finite, read_events
+from gating.fcs.data import decode_blocks, decode_finite, is_plain, read_events, read_finite
 from gating.fcs.datasets import Dataset, choose_dataset, is_one_reading, read_datasets
 from gating.fcs.layout import Layout, parse_layout
 from gating.fcs.repairs import REPAIRS, check_rules, refuse_other_repairs
@@ -125,6 +126,27 @@ class FCSFile:
         """
         columns, where = self.columns(channels), self.metadata.name
         yield from decode_finite(self.dataset.file, self.layout, columns, where, block_bytes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the numbers in the file are the values: :meth:`plain_blocks` then needs no decoding."""
+        return is_plain(self.layout)
+
+    def plain_blocks(self, block_bytes: int) -> Iterator[NDArray[Any]]:
+        """Yield the events of :meth:`finite_blocks` as they stand in the file, all channels, (k, p) in C order.
+
+        Raises
+        ------
+        FCSError
+            As :meth:`finite_blocks`.
+        ValueError
+            Unless the file is plain.
+        """
+        dtype = self.layout.uniform
+        if dtype is None or not self.is_plain:
+            raise ValueError(f"{self.metadata.name}: its numbers have to be decoded")
+        for rows in read_finite(self.dataset.file, self.layout, self.metadata.name, block_bytes):
+            yield np.frombuffer(rows, dtype=dtype).reshape(len(rows), -1)
 
 
 def read_fcs(
