@@ -134,6 +134,8 @@ SIMPLE = """population,parent,channels,method,arguments
 Cells,root,FSC-A|SSC-A,polygon,vertices=30000 5000 200000 5000 200000 150000 60000 150000
 Star,root,FSC-A|SSC-A,polygon,vertices=90000 110000 40000 0 150000 70000 30000 70000 140000 0
 Not star,Cells,,not,of=Star
+Band,root,FSC-A,range,minimum=60000; maximum=120000
+Box,Cells,FSC-A|SSC-A,rectangle,minimum=50000 20000; maximum=120000 80000
 Live,Cells,Viability,range,minimum=-100; maximum=900
 T cells,Live,CD3,range,minimum=500
 CD4+,T cells,CD4|CD8,rectangle,minimum=400 -1000; maximum=300000 400
