@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from gating.tally import Tally
 
@@ -87,7 +86,7 @@ def estimate_density(
     binned = np.asarray(heavy, dtype=np.int64)
     step = float(edges[1] - edges[0])
     sigma = max(bandwidth / step, 1.0)
-    heights = gaussian_filter1d(binned.astype(np.float64), sigma, mode="constant", truncate=6.0)
+    heights = _smoothed(binned.astype(np.float64), sigma, 6.0)
     return Density((edges[:-1] + edges[1:]) / 2, heights / (n * step), binned, bandwidth)
 
 
@@ -172,7 +171,7 @@ def resample_valley(
     counts = density.counts.reshape(-1, join).sum(axis=1)
     drawn = np.random.default_rng(0).poisson(counts, size=(replicates, len(counts))).astype(np.float64)
     sigma = max(density.bandwidth / (step * join), 1.0)
-    heights = gaussian_filter1d(drawn, sigma, mode="constant", truncate=4.0)
+    heights = _smoothed(drawn, sigma, 4.0)
     place = [int((x - density.grid[0]) / (step * join)) for x in (valley.left_peak, valley.right_peak)]
     between = heights[:, place[0] : place[1] + 1]
     lowest = place[0] + np.argmin(between, axis=1)
@@ -197,6 +196,13 @@ def floor_spread(density: Density, valley: Valley, *, rise: float = FLOOR_RISE) 
     start = left + int(np.max(np.flatnonzero(high[left:lowest]), initial=0))
     stop = lowest + int(np.min(np.flatnonzero(high[lowest : right + 1]), initial=right - lowest))
     return float((grid[stop] - grid[start]) / np.sqrt(12))
+
+
+def _smoothed(counts: NDArray[np.float64], sigma: float, truncate: float) -> NDArray[np.float64]:
+    """Return counts in bins, along the last axis, spread by a normal kernel."""
+    from scipy.ndimage import gaussian_filter1d  # what only counts by fixed gates need not load it
+
+    return np.asarray(gaussian_filter1d(counts, sigma, mode="constant", truncate=truncate))
 
 
 def _vertex(heights: NDArray[np.float64], lowest: NDArray[np.int64]) -> NDArray[np.float64]:

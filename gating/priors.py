@@ -6,13 +6,11 @@ negatives lie, and logarithmic above, where another voltage or another lot of a 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.stats import norm, t
 
 from gating.density import deepest_valley, estimate_density, peaks
 from gating.tally import Tally
@@ -37,7 +35,10 @@ _LOW, _HIGH, _BINS = -3.0, 5.0, 400
 """Decades that the bins of a lesson span; a bin is 0.02 decades, a fifth of the narrowest kernel of 2,000 events."""
 CLIP = 1.5
 """Residuals beyond so many standard deviations pull no harder: 96 % efficient where there is no outlier [Huber]."""
-_VARIANCE_CLIPPED = float(1 - 2 * CLIP * norm.pdf(CLIP) - 2 * norm.sf(CLIP) + 2 * CLIP**2 * norm.sf(CLIP))
+_BEYOND = math.erfc(CLIP / math.sqrt(2)) / 2
+_VARIANCE_CLIPPED = (
+    1 - 2 * CLIP * math.exp(-(CLIP**2) / 2) / math.sqrt(2 * math.pi) - 2 * _BEYOND + 2 * CLIP**2 * _BEYOND
+)
 """Mean square of a standard normal number that is clipped at ``CLIP``."""
 MAX_SHIFT = 0.1
 """Decades between the peaks of a sample and of those that teach it, above which it was measured otherwise. The largest
@@ -102,7 +103,9 @@ class Prior:
         ----------
         .. [1] Higgins JPT, Thompson SG, Spiegelhalter DJ. J R Stat Soc A 2009;172:137-159.
         """
-        wider = float(t.ppf(0.975, self.samples - 1) / norm.ppf(0.975))
+        from scipy.special import ndtri, stdtrit  # loaded where samples are pooled
+
+        wider = float(stdtrit(self.samples - 1, 0.975) / ndtri(0.975))
         return math.hypot(wider * math.hypot(self.between, self.error), self.shared)
 
 
@@ -235,7 +238,14 @@ def _location(cuts: NDArray[np.float64], variances: NDArray[np.float64]) -> floa
     def pull(location: float) -> float:
         return float(np.sum(np.clip((cuts - location) / sd, -CLIP, CLIP) / sd))
 
-    return float(brentq(pull, cuts.min(), cuts.max(), xtol=1e-12))
+    return _root(pull, float(cuts.min()), float(cuts.max()))
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function is zero between two places where its signs differ."""
+    from scipy.optimize import brentq  # loaded where samples are pooled
+
+    return float(brentq(function, low, high, xtol=1e-12))
 
 
 def _between(cuts: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
@@ -251,7 +261,7 @@ def _between(cuts: NDArray[np.float64], variances: NDArray[np.float64]) -> float
     widest = floor + 1e-9 + 10 * float(np.ptp(cuts)) ** 2
     if surplus(floor) <= 0:
         return floor
-    return float(brentq(surplus, floor, widest, xtol=1e-12))
+    return _root(surplus, floor, widest)
 
 
 def _pooled_density(batch: str, lessons: Sequence[Lesson], own: int) -> Prior:

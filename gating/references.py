@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from gating.priors import NO_PRIOR, Lesson, Prior, decades
 
@@ -91,6 +90,8 @@ def _centres() -> NDArray[np.float64]:
 
 
 def _smooth(lesson: Lesson) -> NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter1d  # loaded where a reference is asked
+
     return np.asarray(gaussian_filter1d(lesson.counts.astype(np.float64), _KERNEL / _STEP, mode="constant"))
 
 

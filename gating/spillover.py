@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, label
-from scipy.spatial import cKDTree
 
 from gating.compensation import Spillover
 from gating.density import deepest_valley, estimate_density
@@ -291,6 +289,8 @@ def _main_population(scatter: Numbers) -> Callable[[Numbers], Flags]:
     cells = scatter[scatter[:, 0] >= _debris_end(scatter[:, 0])]
     edges = [np.linspace(*_ends(cells[:, axis]), GRID + 1) for axis in (0, 1)]
     counts = np.histogram2d(cells[:, 0], cells[:, 1], bins=edges)[0]
+    from scipy.ndimage import gaussian_filter, label  # loaded where there are stains
+
     density = gaussian_filter(counts, BLUR)
     order = np.argsort(-density, axis=None, kind="stable")
     enough = int(np.searchsorted(np.cumsum(counts.ravel()[order]), MAIN_SHARE * counts.sum()))
@@ -386,6 +386,8 @@ def _matched(scatter: Numbers, negative: _Events) -> Numbers:
     ordered = _Events(negative.signals[order], negative.scatter[order])
     spread = _spread(ordered.scatter)
     unit = np.where(spread > 0, spread, 1.0)
+    from scipy.spatial import cKDTree  # loaded where there are stains
+
     nearest = cKDTree(ordered.scatter / unit).query(scatter / unit, k=NEIGHBOURS)[1]
     return np.asarray(np.median(ordered.signals[nearest], axis=1))
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
 
 from gating.density import (
     Density,
@@ -350,6 +349,8 @@ def mixture(evidence: Evidence, *, min_events: int = 500, max_overlap: float = 0
     """
     _enough(evidence, min_events)
     points = evidence.scale(evidence.tally.quantiles(*((i + 0.5) / 256 for i in range(256))))[:, None]
+    from sklearn.mixture import GaussianMixture  # takes a second to load, and few templates ask for it
+
     model = GaussianMixture(2, means_init=np.quantile(points, [0.1, 0.9])[:, None], random_state=0).fit(points)
     low, high = np.sort(model.means_.ravel())
     between = np.linspace(low, high, 512)[:, None]

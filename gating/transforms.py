@@ -19,7 +19,6 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import lambertw
 
 from gating.errors import TransformError, missing
 from gating.tally import Tally
@@ -349,6 +348,8 @@ class _Biexponential(NamedTuple):
 @lru_cache(maxsize=256)
 def _biexponential(top: float, width: float, decades: float, negative: float) -> _Biexponential:
     """Return the curve of ``Logicle(T, W, M, A)``."""
+    from scipy.special import lambertw  # what is gated on linear scales need not load it
+
     b = (decades + negative) * LN10
     half = width * LN10 / 2
     d = b * float(lambertw(half * math.exp(-half)).real) / half if half else b

@@ -2,10 +2,10 @@
 
 import math
 
-import pandas as pd
-
 __all__ = ["as_typed", "cell"]
 
+_MISSING = {"NaTType", "NAType"}
+"""Of pandas, which need not be loaded to know that a value is not one of them."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes text that starts so for a formula."""
 
@@ -18,7 +18,7 @@ def cell(value: object) -> str:
     >>> cell(0.1), cell(3), cell(float("nan")), cell("=1+1"), cell(-2.3), cell(True)
     ('0.1', '3', '', "'=1+1", '-2.3', '1')
     """
-    if value is None or value is pd.NaT or value is pd.NA:
+    if value is None or type(value).__name__ in _MISSING:
         return ""
     if isinstance(value, str):
         guarded = f"'{value}" if value.startswith(_FORMULA) else value

@@ -24,7 +24,7 @@ from gating import (
 )
 from phenotype.cells import cell
 from phenotype.frequencies import POPULATION_COLUMNS, SampleKey, population_rows
-from phenotype.pipeline.work import matrix_of
+from phenotype.matrices import matrix_of
 
 __all__ = ["count_file", "count_lines", "count_table", "read_compensation"]
 

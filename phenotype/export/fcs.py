@@ -28,8 +28,8 @@ from gating import (
 from phenotype.errors import ExportError
 from phenotype.export.read import Export, Row, read_table
 from phenotype.frequencies import GATE_COLUMNS, POPULATION_COLUMNS
+from phenotype.matrices import prepare
 from phenotype.pipeline.ledger import file_hash
-from phenotype.pipeline.work import prepare
 from phenotype.samples import SampleRow, read_samples
 from phenotype.spillover import SPILLOVER_COLUMNS, matrix_source
 from phenotype.study import Study, read_study

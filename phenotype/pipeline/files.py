@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gating import CompensationError, FCSMetadata, GatingError, Sample, find_channel, read_fcs_metadata
+from phenotype.matrices import prepare
 from phenotype.pipeline.ledger import file_hash
-from phenotype.pipeline.work import Recipe, prepare
+from phenotype.pipeline.work import Recipe
 from phenotype.samples import SampleRow
 
 __all__ = [

@@ -10,7 +10,6 @@ from gating import (
     REPAIRS,
     CompensationError,
     ControlValues,
-    Described,
     FCSMetadata,
     GatedSample,
     GatingError,
@@ -18,9 +17,7 @@ from gating import (
     Sample,
     Spillover,
     Teaching,
-    compensate,
     control_values,
-    declare_uncompensated,
     file_spillover,
     find_channel,
     gate_sample,
@@ -34,6 +31,7 @@ from phenotype.frequencies import (
     subset_rows,
     threshold_rows,
 )
+from phenotype.matrices import prepare
 from phenotype.panels import panels_of, write_panels
 from phenotype.pipeline.teach import lesson_rows
 from phenotype.plausible import gating_row, plausible_shares
@@ -52,7 +50,7 @@ from phenotype.quality import (
 )
 from phenotype.spillover import check_residual
 
-__all__ = ["ControlTask", "GateTask", "Recipe", "SampleResult", "gate_control", "gate_file", "matrix_of", "prepare"]
+__all__ = ["ControlTask", "GateTask", "Recipe", "SampleResult", "gate_control", "gate_file"]
 
 LIVE = "Live"
 """The population whose share of its parent is the viability."""
@@ -130,48 +128,6 @@ class SampleResult:
 def failed(file: str, stage: str, error: Exception) -> SampleResult:
     """Return the result of a file that could not be processed."""
     return SampleResult(failures=[{"file": file, "stage": stage, "error": str(error)}])
-
-
-def prepare(sample: Sample, compensation: Spillover | str, described: Described | None = None) -> Sample:
-    """Compensate a sample as the study says.
-
-    Parameters
-    ----------
-    sample
-        Not compensated.
-    compensation
-        A matrix, ``"file"`` or ``"none"``.
-    described
-        The whole file, where the sample has not all of its channels: a matrix may count them.
-
-    Raises
-    ------
-    CompensationError
-        If the matrix should come from the file and the file has none, or it does not fit.
-    """
-    spillover = matrix_of(described or sample, compensation)
-    return declare_uncompensated(sample) if spillover is None else compensate(sample, spillover)
-
-
-def matrix_of(described: Described, compensation: Spillover | str) -> Spillover | None:
-    """Return the matrix to take out of a file's events; None where the study says none.
-
-    Raises
-    ------
-    CompensationError
-        If the matrix should come from the file and the file has none, or it cannot be read.
-    """
-    if isinstance(compensation, Spillover):
-        return compensation
-    if compensation == "none":
-        return None
-    spillover = file_spillover(described)
-    if spillover is None:
-        raise CompensationError(
-            f'{described.name}: no $SPILLOVER, SPILL or $COMP in the file, and study.toml says source = "file"; '
-            f'give a matrix .csv, or "none" if it needs no compensation.'
-        )
-    return spillover
 
 
 def read_needed(path: Path, name: str, dataset: str | None, recipe: Recipe) -> tuple[Sample, FCSMetadata]:

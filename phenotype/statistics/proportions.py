@@ -1,11 +1,13 @@
 """Intervals of a proportion."""
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, ndtri
 
 __all__ = ["clopper_pearson", "one_sided_deviations", "widened", "wilson"]
 
+NORMAL = NormalDist()
 Numbers = np.float64 | NDArray[np.float64]
 
 
@@ -41,7 +43,7 @@ def wilson(count: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Numb
     (0.1119, 0.4687)
     """
     k, total = _counts(count, n)
-    z2 = ndtri((1 + level) / 2) ** 2
+    z2 = NORMAL.inv_cdf((1 + level) / 2) ** 2
     centre = (k + z2 / 2) / (total + z2)
     half = np.sqrt(z2 * (k * (total - k) / total + z2 / 4)) / (total + z2)
     # At the ends the two terms cancel on paper; rounding must not decide.
@@ -65,6 +67,8 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> t
     """
     k, total = _counts(count, n)
     tail = (1 - level) / 2
+    from scipy.special import betaincinv  # Wilson's interval, which `phenotype gate` prints, does without
+
     low = betaincinv(np.maximum(k, 1), total - k + 1, tail)
     high = betaincinv(k + 1, np.maximum(total - k, 1), 1 - tail)
     return np.where(k == 0, k, low)[()], np.where(k == total, k / total, high)[()]
@@ -97,7 +101,7 @@ def widened(
     >>> round(low, 4), round(high, 4)
     (0.4506, 0.53)
     """
-    z = float(ndtri((1 + level) / 2))
+    z = NORMAL.inv_cdf((1 + level) / 2)
     low = estimate - np.hypot(estimate - interval[0], z * deviations[0])
     high = estimate + np.hypot(interval[1] - estimate, z * deviations[1])
     return max(float(low), 0.0), min(float(high), 1.0)
