@@ -34,11 +34,14 @@ def visible(values: np.ndarray) -> dict[tuple[str, str], float]:
 @settings(max_examples=20, deadline=None)
 @given(left=st.sampled_from([-0.2, -0.1, -0.05, 0.05, 0.1, 0.2]), seed=st.integers(0, 10**6))
 def test_what_was_left_in_is_measured(left, seed):
-    """The slope is the coefficient's error, with its sign: over-compensation is not under-compensation."""
+    """The slope is the coefficient's error, with its sign: over-compensation is not under-compensation.
+
+    In one of 400 draws B, which has nothing to do with it, moves with A by chance: by far less.
+    """
     found = visible(seen(cells(seed=seed), left, seed=seed + 1))
 
-    assert found.keys() == {("A", "C")}
-    assert found["A", "C"] == pytest.approx(left, abs=0.01)
+    assert found.pop(("A", "C")) == pytest.approx(left, abs=0.01)
+    assert all(abs(slope) < abs(left) / 2 for slope in found.values())
 
 
 def test_a_detector_with_positives_of_its_own_is_judged_by_its_negatives():
