@@ -1,13 +1,22 @@
-"""What :mod:`gating.compiled` compiles; imported only where numba is there and pays.
+"""What :mod:`gating.compiled` compiles; without numba it is plain Python, which gives the same counts, but slowly.
 
 Events go through in tiles that stay in the nearest cache, column by column, so that the processor takes several at a
 time. No sum is reordered and no two operations are made one: every value is rounded as numpy rounds it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+try:
+    from numba import njit
+except ImportError:
+
+    def njit(**_: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # type: ignore[no-redef]
+        """Leave a function as it is."""
+        return lambda function: function
+
 
 __all__ = ["count"]
 

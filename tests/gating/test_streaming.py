@@ -1,5 +1,6 @@
 """A tree of fixed gates, counted while a file is read, against the same tree on all of its events at once."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -175,6 +176,19 @@ def test_compiled_counts_are_those_of_the_whole_sample(tmp_path, form, seed):
     assert counted(tmp_path / "a.fcs", SIMPLE, spillover, 1 << 16, watched) == expected
     assert sum(tables) == 20_011
     assert min(count for name, count in expected.items() if name not in {"None", "Of none"}) > 20
+
+
+def test_what_is_compiled_counts_alike_as_plain_python():
+    """Without numba a kernel is still a function that can be read, called and tested."""
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from gating import kernels\n"
+        "print(hasattr(kernels.count, 'signatures'), kernels._sum([1, 0, 1, 1], 3))"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert ended.stdout.split() == ["False", "2"]
 
 
 def test_few_bytes_do_not_load_a_compiler(monkeypatch):
