@@ -15,8 +15,8 @@ GATING = [
     "methods", "template", "alternatives", "populations", "kernels", "compiled", "streaming", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
-    "errors", "cells", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples", "references",
-    "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions",
+    "errors", "cells", "memory", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples",
+    "references", "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions",
     "frequencies", "plausible", "quality", "drift", "review_list", "spillover", "provenance", "instrument", "matrices",
     "panels", "figures", "report", "pipeline", "single", "info", "survey", "export", "deidentify", "simulate",
     "progress", "cli", "__main__",
