@@ -15,11 +15,11 @@ GATING = [
     "methods", "template", "alternatives", "populations", "kernels", "compiled", "streaming", "plausible", "exchange",
 ]  # fmt: skip
 PHENOTYPE = [
-    "errors", "cells", "memory", "workers", "dictionary", "subsets", "workbook", "tables", "study", "samples",
-    "references", "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses", "published", "fractions",
-    "frequencies", "plausible", "quality", "drift", "review_list", "spillover", "provenance", "instrument", "matrices",
-    "panels", "figures", "report", "pipeline", "single", "info", "survey", "export", "deidentify", "simulate",
-    "progress", "cli", "__main__",
+    "errors", "cells", "memory", "workers", "progress", "dictionary", "subsets", "workbook", "tables", "study",
+    "samples", "references", "expansion", "clinical", "kinetics", "endpoints", "statistics", "analyses",
+    "published", "fractions", "frequencies", "plausible", "quality", "drift", "review_list", "spillover",
+    "provenance", "instrument", "matrices", "panels", "figures", "report", "pipeline", "single", "info", "survey",
+    "export", "deidentify", "simulate", "cli", "__main__",
 ]  # fmt: skip
 """From left to right: a module imports from its left, never from its right."""
 
